@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "workplace ident
     # `airflow connections get` selects Airflow's database as a source of connections in the same way:
     # airflow.cli.commands.connection_command.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    if options.action == "reference":
+        return _reference()
     if options.action == "check":
         return max(_check_file(path, options, prog) for path in options.files)
     with _errors_of(prog) as errors:
@@ -63,11 +65,19 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     plan.add_argument("--only", action="append", metavar="PERSON", help="plan only for this person; repeat for several")
     plan.add_argument("--conn-id", metavar="ID", help="another connection of the target, of its conn_ids")
     plan.add_argument("--rows", type=int, default=ROWS, help="rows for each kind of operation (%(default)s)")
+    actions.add_parser("reference", help="print the reference of all keys as Markdown")
     for action in (check, plan):
         action.add_argument(
             "--slack-conn-id", default="slack_api_default", metavar="ID", help="connection of the workspace (%(default)s)"
         )
     return parser
+
+
+def _reference() -> int:
+    from workplace_provider.identity.reference import identity_reference
+
+    sys.stdout.write(identity_reference())
+    return 0
 
 
 def _check_file(path: Path, options: argparse.Namespace, prog: str) -> int:

@@ -23,7 +23,7 @@ from workplace_provider.identity.policy import SyncPolicy
 from workplace_provider.identity.scope import Scope
 from workplace_provider.identity.source_definition import check_source
 
-_KEYS: Final = (
+KEYS: Final = (
     "name",
     "key",
     "target",
@@ -51,7 +51,7 @@ TARGET_KEYS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 """Required and optional keys of a target, by its type."""
 _MAP_KEYS: Final = tuple(field.name for field in fields(AttributeMap) if field.name != "target")
 _SECONDS: Final = {"minutes": 60, "minute": 60, "hours": 3600, "hour": 3600, "days": 86400, "day": 86400}
-_NOT_IN_FILES: Final = ("retired",)
+NOT_IN_FILES: Final = ("retired",)
 _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "read": ("list", "lookup"),
     "bulk": ("auto", "never"),
@@ -149,7 +149,7 @@ def define(plain: Any, *, key: str, where: str, folder: Path) -> SyncDefinition:
     :param folder: folder of files that the definition names
     :raises DefinitionError: it is invalid
     """
-    check_keys(plain, _KEYS, where, DefinitionError)
+    check_keys(plain, KEYS, where, DefinitionError)
     for name in ("name", "key"):
         if plain.get(name) is not None and (not isinstance(plain[name], str)):
             raise DefinitionError(f"{where}{line_of(plain, name)}: {name} is {plain[name]!r}; it must be a text")
@@ -189,8 +189,8 @@ def define(plain: Any, *, key: str, where: str, folder: Path) -> SyncDefinition:
     )
 
 
-_MEMBER_KEYS: Final = ("groups", "channels", "include")
-_GROUP_KEYS: Final = (*_MEMBER_KEYS, "adopt", "others", "grants_admin")
+MEMBER_KEYS: Final = ("groups", "channels", "include")
+GROUP_KEYS: Final = (*MEMBER_KEYS, "adopt", "others", "grants_admin")
 
 
 def _groups(plain: Mapping[str, Any], where: str) -> tuple[GroupRule, ...]:
@@ -212,8 +212,8 @@ def _group(name: Any, value: Any, declared: Mapping[str, Any], where: str) -> Gr
     place = f"{where}{line_of(declared, name)}"
     if not isinstance(name, str):
         raise DefinitionError(f"{place}: groups has the key {name!r}; the name of a group must be a text")
-    options = _rule_options(value, _GROUP_KEYS, place, f"groups.{name}")
-    members = {key: options[key] for key in _MEMBER_KEYS if key in options}
+    options = _rule_options(value, GROUP_KEYS, place, f"groups.{name}")
+    members = {key: options[key] for key in MEMBER_KEYS if key in options}
     rest = {key: item for key, item in options.items() if key not in members}
     for key in ("adopt", "grants_admin"):
         if key in rest and not isinstance(rest[key], bool):
@@ -240,7 +240,7 @@ def _member_values(target: str, values: Any, where: str) -> MemberValues:
     rules: dict[str, MemberRule] = {}
     for value, rule in values.items():
         place, key = f"{where.partition(', line ')[0]}{line_of(values, value)}", f"mapping.{target}.values.{value}"
-        options = _rule_options(rule, _MEMBER_KEYS, place, key)
+        options = _rule_options(rule, MEMBER_KEYS, place, key)
         with _errors_at(f"{place}: {key}"):
             rules[value] = _member_rule(options)
     return MemberValues(rules)
@@ -405,7 +405,7 @@ def _build(
     :param parsers: functions that parse the values of some fields
     """
     file = where.partition(", line ")[0]
-    known = {field.name: field for field in fields(kind) if field.init and field.name not in _NOT_IN_FILES}  # type: ignore[arg-type]
+    known = {field.name: field for field in fields(kind) if field.init and field.name not in NOT_IN_FILES}  # type: ignore[arg-type]
     check_keys(plain, tuple(known), file, DefinitionError, key=key)
     values: dict[str, Any] = {}
     for name, value in plain.items():

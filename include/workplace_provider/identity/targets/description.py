@@ -60,6 +60,7 @@ class Paging(_Part, frozen=True):
 class Endpoint(_Part, frozen=True):
     """One request.
 
+    :param method: the HTTP method
     :param path: path below the connection's URL; values of templates are escaped
     :param query: query parameters; their values may be templates
     :param payload: the JSON body. A text that is one expression, such as ``{{ values.active }}``, becomes the value with its
@@ -85,13 +86,20 @@ class Endpoint(_Part, frozen=True):
 
 
 class ListEndpoint(Endpoint, frozen=True):
-    """The request for the list of accounts, page by page."""
+    """The request for the list of accounts, page by page.
+
+    :param paging: the paging of the list
+    """
 
     paging: Paging = Paging()
 
 
 class ValueTest(_Part, frozen=True):
-    """A test of an account: the value at a path must equal a value, or one of several."""
+    """A test of an account: the value at a path must equal a value, or one of several.
+
+    :param path: path of the value in an account
+    :param equals: the value, or a list of values
+    """
 
     path: str
     equals: Any = True
@@ -101,6 +109,7 @@ class AccountFields(_Part, frozen=True):
     """The paths of an account's fields in a response, such as ``profile.email``.
 
     :param id: the id, which is used in paths of requests
+    :param user_name: the user name
     :param external_id: our mark; empty if the service does not store one, then the sync's state stores the link
     :param emails: addresses, the primary one first
     :param active: whether the account is enabled; without it, every account is
@@ -118,7 +127,11 @@ class AccountFields(_Part, frozen=True):
 
 
 class ErrorFields(_Part, frozen=True):
-    """The paths of an error's code and message in a response."""
+    """The paths of an error's code and message in a response.
+
+    :param code: path of the code
+    :param message: path of the message
+    """
 
     code: str = ""
     message: str = ""
@@ -131,6 +144,13 @@ class Description(_Part, frozen=True):
     :param account: the paths of an account's fields
     :param list: the request for all accounts; without it they are looked up one by one
     :param find: requests that find an account by an attribute, such as ``userName`` or ``id``; ``{{ value }}`` is its value
+    :param create: the request that creates an account
+    :param update: the request that changes attributes of an account
+    :param enable: the request that enables an account
+    :param disable: the request that disables an account; without it, leavers keep their accounts
+    :param delete: the request that deletes an account
+    :param headers: headers of every request; their values may be templates
+    :param error: the paths of an error's code and message
     :param allow: for each attribute of a payload that grants rights (a role, a group, a type), the allowed values
     :param grants_admin: payloads may grant any right
     :param allow_constant_secret: payloads may contain a constant password
