@@ -22,6 +22,7 @@ from workplace_sandbox.jira.cloud import mount_jira_cloud
 from workplace_sandbox.journal import JournalMiddleware
 from workplace_sandbox.members import MEMBERS_PATH, build_members
 from workplace_sandbox.notices.feeds import build_feed_router
+from workplace_sandbox.scim import build_scim
 from workplace_sandbox.slack.api import build_api_router
 from workplace_sandbox.slack.files import build_file_router
 from workplace_sandbox.slack.socket_routes import build_socket_router
@@ -80,6 +81,7 @@ def build_app(
     app.mount(f"{JIRA_PATH}/rest", build_jira(store))
     mount_jira_cloud(app, store, controls.cloud.state)
     app.mount(f"{MEMBERS_PATH}/api", build_members(store))
+    app.mount(f"{MEMBERS_PATH}/scim/v2", build_scim(store))
     for product in (controls.tableau.server, controls.tableau.cloud):
         app.mount(f"{product.path}/api", build_tableau(controls.tableau, product))
     mount_cloud(

@@ -98,7 +98,7 @@ def _add_reading_routes(router: APIRouter, store: Store) -> None:
 def _add_writing_routes(router: APIRouter, store: Store) -> None:
     @router.post("/members")
     async def create(request: Request) -> Response:
-        actor, member = _actor(request), _new_member(await _json(request))
+        actor, member = _actor(request), _new_member(await read_json(request))
         try:
             await run_in_threadpool(store.add_member_account, member, actor)
         except MemberTakenError as error:
@@ -107,7 +107,7 @@ def _add_writing_routes(router: APIRouter, store: Store) -> None:
 
     @router.patch("/members/{user_id}")
     async def change(request: Request, user_id: str) -> Response:
-        actor, data = _actor(request), await _json(request)
+        actor, data = _actor(request), await read_json(request)
         before = await run_in_threadpool(_member, store, user_id)
         fields = _fields(data)
         if "metadata" in fields:
@@ -194,7 +194,11 @@ def _number(name: str, text: str) -> int:
     return int(text)
 
 
-async def _json(request: Request) -> dict[str, Any]:
+async def read_json(request: Request) -> dict[str, Any]:
+    """Return the object in the body of a request.
+
+    :raises MembersError: the body is too large, or not an object.
+    """
     received = bytearray()
     async for chunk in request.stream():
         received += chunk

@@ -434,6 +434,20 @@ class MemberAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberGroup:
+    """A group of members.
+
+    :param members: ids of the members.
+    """
+
+    id: str
+    name: str
+    external_id: str
+    members: tuple[str, ...]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class MemberChange:
     """A change of a member: its author, and the old and new value of each changed field."""
 

@@ -27,6 +27,7 @@ from workplace_sandbox.github import TOKEN as GITHUB_TOKEN
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.members import MEMBERS_PATH
 from workplace_sandbox.notices import BOARD_PATH
+from workplace_sandbox.scim import SCIM_TOKEN
 from workplace_sandbox.slack.webhooks import REPORT_CHANNEL, WORKFLOW
 from workplace_sandbox.slack.workspace import API_PATH, APP_TOKEN, BOT_TOKEN, TEAM, WEBHOOK_BOT
 from workplace_sandbox.store import Store
@@ -220,6 +221,11 @@ class Sandbox:
     def members_url(self) -> str:
         """The base URL of the member service's API; see ``members/api.py`` for its headers."""
         return f"{self.url}{MEMBERS_PATH}/api"
+
+    @property
+    def members_scim_url(self) -> str:
+        """The base URL of the member service's SCIM API; see ``scim.py``."""
+        return f"{self.url}{MEMBERS_PATH}/scim/v2"
 
     @property
     def board_url(self) -> str:
@@ -422,6 +428,7 @@ class Sandbox:
                 "login": "identity-sync",
                 "extra": {"auth": "headers"},
             },
+            "member_scim": {"conn_type": "scim", "host": self.members_scim_url, "password": SCIM_TOKEN},
             "slack_app_default": {
                 "conn_type": "slack_app",
                 "password": self.slack_app_token,

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from workplace_sandbox.model import MemberAccount, MemberChange
+from workplace_sandbox.model import MemberAccount, MemberChange, MemberGroup
 from workplace_sandbox.state.database import Database, as_moment, as_text, now
 from workplace_sandbox.state.errors import StoreError
 
@@ -67,7 +67,38 @@ class MemberTables(Database):
             existed = db.execute("DELETE FROM member WHERE lower_id = ?", (user_id.casefold(),)).rowcount > 0
             if existed:
                 self._remember(user_id, actor, "deleted", {})
+                for group in self.member_groups():
+                    if user_id in group.members:
+                        members = tuple(member for member in group.members if member != user_id)
+                        self.put_member_group(replace(group, members=members, version=group.version + 1))
             return existed
+
+    def member_groups(self) -> list[MemberGroup]:
+        """Return every group, by name."""
+        return [_group(row) for row in self._rows("SELECT * FROM member_group ORDER BY lower_name")]
+
+    def member_group(self, group_id: str) -> MemberGroup | None:
+        """Return a group, or None."""
+        row = self._row("SELECT * FROM member_group WHERE id = ?", group_id)
+        return _group(row) if row else None
+
+    def put_member_group(self, group: MemberGroup) -> None:
+        """Add or replace a group.
+
+        :raises MemberTakenError: another group has the name.
+        """
+        with self._transaction() as db:
+            sql = "SELECT 1 FROM member_group WHERE lower_name = ? AND id != ?"
+            if self._row(sql, group.name.casefold(), group.id) is not None:
+                raise MemberTakenError(f"There is a group {group.name}")
+            members = json.dumps(group.members, ensure_ascii=False)
+            values = (group.id, group.name.casefold(), group.name, group.external_id, members, group.version)
+            db.execute("INSERT OR REPLACE INTO member_group VALUES (?, ?, ?, ?, ?, ?)", values)
+
+    def remove_member_group(self, group_id: str) -> None:
+        """Remove a group."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM member_group WHERE id = ?", (group_id,))
 
     def member_changes(self, user_id: str | None = None) -> list[MemberChange]:
         """Return the changes of a member, or of all, the newest first."""
@@ -103,6 +134,10 @@ class MemberTables(Database):
                 "INSERT INTO member_change (lower_id, user_id, at, actor, action, fields) VALUES (?, ?, ?, ?, ?, ?)",
                 (user_id.casefold(), user_id, as_text(None), actor, action, json.dumps(fields, ensure_ascii=False)),
             )
+
+
+def _group(row: Any) -> MemberGroup:
+    return MemberGroup(row[0], row[2], row[3], tuple(json.loads(row[4])), row[5])
 
 
 def _member(row: tuple[Any, ...]) -> MemberAccount:

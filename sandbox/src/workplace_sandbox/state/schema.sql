@@ -139,6 +139,10 @@ CREATE TABLE IF NOT EXISTS member (
   center_ids TEXT NOT NULL, custom_type TEXT NOT NULL, metadata TEXT NOT NULL, enabled INTEGER NOT NULL,
   created TEXT NOT NULL, updated TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS member_group (
+  id TEXT PRIMARY KEY, lower_name TEXT NOT NULL UNIQUE, name TEXT NOT NULL, external_id TEXT NOT NULL, members TEXT NOT NULL,
+  version INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS member_change (
   id INTEGER PRIMARY KEY, lower_id TEXT NOT NULL, user_id TEXT NOT NULL, at TEXT NOT NULL, actor TEXT NOT NULL,
   action TEXT NOT NULL, fields TEXT NOT NULL

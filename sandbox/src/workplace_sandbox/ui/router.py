@@ -385,7 +385,8 @@ class _Pages:
 
     def members(self) -> HTMLResponse:
         changes = self.store.member_changes()
-        return self._html("members.html", here="members", members=self.store.member_accounts(), changes=changes[:30])
+        members, groups = self.store.member_accounts(), self.store.member_groups()
+        return self._html("members.html", here="members", members=members, groups=groups, changes=changes[:30])
 
     def member(self, user_id: str) -> HTMLResponse:
         member, changes = self.store.member_account(user_id), self.store.member_changes(user_id)
