@@ -367,11 +367,11 @@ class EventMatch:
             raise ValueError(f"match: pattern {self.pattern!r} cannot match a reaction or a click, which have no text")
 
     def _check_reaction(self) -> None:
+        other = SLASH_COMMANDS if self.command is not None else BLOCK_ACTIONS if self.action is not None else None
+        event = self.event if self.event not in (None, *REACTIONS) else other
         for name in ("reaction", "item_user"):
-            if getattr(self, name) is not None and (self.command is not None or self.event not in (None, *REACTIONS)):
-                raise ValueError(
-                    f"match: {name} needs the event {' or '.join(REACTIONS)}, and event is {self.event or SLASH_COMMANDS!r}"
-                )
+            if getattr(self, name) is not None and event is not None:
+                raise ValueError(f"match: {name} needs the event {' or '.join(REACTIONS)}, and event is {event!r}")
         for name in self.reaction or ():
             if not _EMOJI.fullmatch(name):
                 raise ValueError(f"match: reaction {name!r} is not the name of an emoji, such as white_check_mark")

@@ -7,7 +7,7 @@ allow-list like a command of a bot.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workplace_provider.http.redaction import get_logger
@@ -44,10 +44,6 @@ class Reaction:
     text: str
     permalink: str
     reaction_id: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the reaction as JSON, for the output of a task."""
-        return asdict(self)
 
 
 def allowed_reactions(

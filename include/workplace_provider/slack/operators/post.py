@@ -18,6 +18,7 @@ from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.outgoing import redact_outgoing
 from workplace_provider.slack.authorship import parse_icon
+from workplace_provider.slack.operators.answers import AnswerSender
 from workplace_provider.slack.operators.base import SlackMessageOperator, run_start
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
 STATE_KEY: Final = "slack_message"
-SHOWN_KEY: Final = "slack_shown"
 # A message may be data from other people, so it cannot choose a connection or a file.
 MESSAGE_KEYS: Final = (
     "channel",
@@ -265,7 +265,8 @@ class SlackPostOperator(SlackMessageOperator):
             raise AirflowSkipException(f"the message to reply to was deleted: {error}") from error
         if error.code not in _NOT_IN_CHANNEL or not self._is_answer(channel):
             raise error
-        if not self._respond(hook, context, parts):
+        sender = AnswerSender(hook, context["task_state_store"], parts)
+        if not sender.respond(self.sealed_response_url, self.response_type):
             raise AirflowSkipException(f"no way to answer: the app is not in the channel: {error}") from error
         self.log.info("the app is not in the channel; the answer was sent through the response URL of the command")
         if files:
@@ -280,58 +281,27 @@ class SlackPostOperator(SlackMessageOperator):
 
         return self.dedupe_key is not None and is_channel_id(channel)
 
-    def _respond(self, hook: SlackDirectoryHook, context: Context, parts: Sequence[MessagePart]) -> bool:
-        """Send a message to the response URL of a slash command.
-
-        :return: whether Slack accepted it
-        """
-        from workplace_provider.slack.client.response_url import MAX_REPLIES, ResponseUrl
-
-        url = hook.unseal(self.sealed_response_url) if self.sealed_response_url is not None else None
-        if url is None:
-            return False
-        response_url = ResponseUrl(hook.reader, url)
-        # Each part is one of five uses, so a retry continues after the parts that Slack has accepted.
-        for number, part in self._remaining(context, "response_url", parts[:MAX_REPLIES]):
-            if not response_url.send(part, response_type=self.response_type):
-                return False
-            self._record(context, "response_url", number)
-        if len(parts) > MAX_REPLIES:
-            self.log.warning("only the first %d of %d parts were sent; shorten the message", MAX_REPLIES, len(parts))
-        return True
-
     def _show(self, context: Context, channel: str, person: str, parts: Sequence[MessagePart]) -> None:
         """Show the message to one person.
 
         :raises AirflowSkipException: an answer cannot be shown, since the person or the app is not in the channel
         """
         from workplace_provider.http.errors import WorkplaceError
-        from workplace_provider.slack.client.ephemeral import show_to_person
         from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
+        is_answer = self._is_answer(channel)
         with closing(SlackDirectoryHook(slack_conn_id=self.slack_conn_id)) as hook:
-            if self._respond(hook, context, parts):
+            sender = AnswerSender(hook, context["task_state_store"], parts)
+            if sender.respond(self.sealed_response_url, self.response_type):
                 return
             user = hook.find_member_id(person)
-            where = channel if self._is_answer(channel) else hook.find_recipient(channel).id
-            options = self._authorship()
-            for number, part in self._remaining(context, user, parts):
-                try:
-                    show_to_person(hook.reader, where, user, part, thread_ts=self.thread_ts, options=options)
-                except WorkplaceError as error:
-                    if error.code in _CANNOT_SEE and self._is_answer(channel):
-                        raise AirflowSkipException(f"no way to answer: {error}") from error
-                    raise
-                self._record(context, user, number)
-
-    def _remaining(self, context: Context, way: str, parts: Sequence[MessagePart]) -> Sequence[tuple[int, MessagePart]]:
-        """Return the parts that an earlier attempt has not sent in a way, with their numbers."""
-        stored: Any = context["task_state_store"].get(SHOWN_KEY)
-        count = stored.get("count", 0) if isinstance(stored, Mapping) and stored.get("way") == way else 0
-        return [(number, part) for number, part in enumerate(parts, 1) if number > count]
-
-    def _record(self, context: Context, way: str, count: int) -> None:
-        context["task_state_store"].set(SHOWN_KEY, {"way": way, "count": count})
+            where = channel if is_answer else hook.find_recipient(channel).id
+            try:
+                sender.show(where, user, thread_ts=self.thread_ts, options=self._authorship())
+            except WorkplaceError as error:
+                if error.code in _CANNOT_SEE and is_answer:
+                    raise AirflowSkipException(f"no way to answer: {error}") from error
+                raise
 
     def _authorship(self) -> dict[str, str]:
         """Return the arguments of Slack's methods for the sender's name and icon."""

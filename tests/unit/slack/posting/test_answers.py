@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.slack_workspace import CHANNEL, SlackWorkspace, State, context
-from workplace_provider.http.errors import Invalid
+from workplace_provider.http.errors import Invalid, NotFound
+from workplace_provider.slack.client.ephemeral import show_to_person
 from workplace_provider.slack.client.parts import MessagePart
 from workplace_provider.slack.client.reader import BASE_URL
 from workplace_provider.slack.client.response_url import ResponseUrl, is_response_url, seal
@@ -73,6 +74,11 @@ def test_in_a_thread_without_replies_it_is_shown_in_the_channel(workspace: Slack
     show(visible_to="@alex", thread_ts=parent.ts)
     show(visible_to="@alex", thread_ts="1700000000.000001")
     assert [whisper.thread_ts for whisper in slack.whispers(CHANNEL)] == [None, parent.ts, None]
+
+
+def test_a_thread_that_cannot_be_read_is_an_error(workspace: SlackWorkspace) -> None:
+    with pytest.raises(NotFound, match="channel_not_found"):
+        show_to_person(workspace.reader, "C0NOWHERE", "U0ANNA", MessagePart("x"), thread_ts="1700000000.000001")
 
 
 def test_a_retry_shows_only_the_parts_that_are_missing(workspace: SlackWorkspace) -> None:

@@ -7,6 +7,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from support.slack_workspace import CHANNEL, SlackWorkspace, context
+from workplace_provider.slack.authorship import parse_icon
 from workplace_provider.slack.notifications import SlackPostNotifier
 from workplace_provider.slack.operators import SlackPostOperator
 from workplace_sandbox.faults import Fault
@@ -66,6 +67,10 @@ def test_a_name_that_slack_ignores_is_in_the_log(workspace: SlackWorkspace, capl
 def test_an_icon_is_an_emoji_or_an_https_address(icon: str) -> None:
     with pytest.raises(AirflowFailException, match=r"icon is .* must be an emoji such as ':memo:'"):
         post(icon=icon)
+
+
+def test_an_icon_that_was_parsed_stays() -> None:
+    assert parse_icon(parse_icon(":memo:", "icon"), "icon") == {"icon_emoji": ":memo:"}
 
 
 def test_data_of_a_mapped_message_cannot_take_another_name() -> None:

@@ -155,6 +155,24 @@ def test_overlapping_attempts_leave_one_message(workspace: SlackWorkspace) -> No
     assert first.text == "글 &amp; :memo:"
 
 
+def test_of_two_messages_that_were_scheduled_at_the_same_moment_the_first_remains(workspace: SlackWorkspace) -> None:
+    store, at = workspace.sandbox.store, int(SOON.timestamp())
+
+    class Overlapping(MessageScheduler):
+        """Another attempt schedules the message right after this one has looked for it."""
+
+        def pending(self, channel: str) -> Any:
+            found = super().pending(channel)
+            if not found:
+                store.schedule(channel, at, "글", {}, at=datetime.now(UTC) - timedelta(seconds=2))
+            return found
+
+    scheduler = Overlapping(workspace.reader)
+    post = scheduler.schedule(workspace.channel, MessagePart("글"), post_at=SOON, since=datetime.now(UTC))
+    assert [message.id for message in pending(workspace)] == [post.id]
+    assert not post.is_new
+
+
 def test_another_time_in_the_response_is_an_error(workspace: SlackWorkspace) -> None:
     body = '{"ok":true,"scheduled_message_id":"Q1","post_at":1}'
     workspace.goes_wrong("chat.scheduleMessage", "status", status=200, body=body)
@@ -227,6 +245,11 @@ def test_cancelling(workspace: SlackWorkspace) -> None:
         cancel(None)
     with pytest.raises(AirflowFailException, match="must be the output of a SlackScheduleOperator"):
         cancel({"id": "Q1"})
+
+
+def test_a_channel_that_does_not_exist_is_an_error_of_cancelling(workspace: SlackWorkspace) -> None:
+    with pytest.raises(AirflowFailException, match="channel_not_found"):
+        cancel({"channel": "C0NOWHERE", "scheduled_message_id": "Q1"})
 
 
 def test_a_task_that_is_not_enabled_and_a_dry_run(workspace: SlackWorkspace) -> None:

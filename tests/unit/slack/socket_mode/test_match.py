@@ -183,6 +183,7 @@ def test_a_skin_tone_matters_only_if_it_is_in_the_condition() -> None:
     ("conditions", "reason"),
     [
         ({"reaction": "x", "event": "message"}, "needs the event reaction_added or reaction_removed"),
+        ({"item_user": "app", "action": "approve"}, "needs the event reaction_added or reaction_removed"),
         ({"item_user": "app", "command": "/report"}, "needs the event reaction_added or reaction_removed"),
         ({"reaction": "x", "pattern": "a"}, "cannot match a reaction"),
         ({"action": "x", "pattern": "a"}, "cannot match a reaction or a click"),
