@@ -41,6 +41,16 @@ def test_pages(client, home, page_id):
     assert not client.page_exists("ANALYTICS", "없는 쪽")
 
 
+def test_blog_posts(client, sandbox):
+    post = client.create_page("ANALYTICS", "릴리스 노트", "<p>글</p>", type="blogpost")
+    assert post["type"] == "blogpost"
+    found = client.get_page_by_title("ANALYTICS", "릴리스 노트", type="blogpost")["results"]
+    assert [entry["id"] for entry in found] == [post["id"]]
+    assert not client.page_exists("ANALYTICS", "릴리스 노트")
+    client.update_page(post["id"], "릴리스 노트", "<p>둘</p>", type="blogpost")
+    assert sandbox.store.page(post["id"]).body == "<p>둘</p>"
+
+
 def test_children(client, home, page_id):
     client.create_page("ANALYTICS", "다음 주", "<p/>", parent_id=home)
     children = client.get_page_child_by_type(home, type="page", limit=100)
