@@ -23,6 +23,7 @@ CLASSIC = (
     "read:confluence-content.all",
     "read:confluence-space.summary",
     "read:confluence-user",
+    "read:confluence-groups",
 )
 GRANULAR = (
     "read:page:confluence",
@@ -43,6 +44,7 @@ GRANULAR = (
     "write:label:confluence",
     "read:template:confluence",
     "read:user:confluence",
+    "read:group:confluence",
     "read:content-details:confluence",
     "read:content.metadata:confluence",
     "write:content.restriction:confluence",
