@@ -150,10 +150,11 @@ def test_no_package_index_and_no_path_of_a_machine_is_named(name: str) -> None:
     assert not re.search(r"/(home|root|Users|work)/", text)
 
 
-def test_the_settings_hold_nothing_but_the_sandboxs_addresses() -> None:
+def test_the_settings_hold_nothing_but_the_addresses_of_the_sandbox_and_the_local_airflow() -> None:
     text = (PROJECT / "airflow_settings.yaml").read_text(encoding="utf-8")
-    assert set(re.findall(r"https?://[a-z0-9.:-]+[a-z0-9]", text)) == {"http://localhost:8765"}
+    assert set(re.findall(r"https?://[a-z0-9.:-]+[a-z0-9]", text)) == {"http://localhost:8765", "http://localhost:8080"}
     assert set(re.findall(r"conn_password: (?!http)(\S+)", text)) <= {
+        "placeholder",
         "sandbox-token",
         "sandbox-pat-secret",
         "xapp-sandbox",
