@@ -16,7 +16,7 @@ from workplace_provider.confluence.operators import ReviewOperator
 
 pytestmark = pytest.mark.dags
 
-PARSE_BUDGET_SECONDS = 5.0
+PARSE_BUDGET_SECONDS = 5.0  # of the processor, for one file: a busy machine makes no test fail
 HEAVY = [
     "aiohttp",
     "atlassian",
@@ -115,10 +115,14 @@ BaseHook.get_connection = classmethod(refuse)
 Variable.get = classmethod(refuse)
 from airflow.dag_processing.dagbag import DagBag
 before = set(sys.modules)
-bag = DagBag(dag_folder={str(repository / "dags")!r}, bundle_name="dags-folder")
-assert not bag.import_errors, bag.import_errors
+spent = []
+for file in {[str(file) for file in sorted((repository / "dags").glob("*.py"))]}:
+    begin = time.process_time()
+    bag = DagBag(dag_folder=file, bundle_name="dags-folder")
+    spent.append(time.process_time() - begin)
+    assert bag.dags and not bag.import_errors, bag.import_errors
 heavy = [name for name in {HEAVY} if name in set(sys.modules) - before]
-print(heavy, max(float(stat.duration.total_seconds()) for stat in bag.dagbag_stats))
+print(heavy, max(spent))
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300)
     assert result.returncode == 0, result.stderr

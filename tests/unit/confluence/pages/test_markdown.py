@@ -174,10 +174,10 @@ def test_the_result_is_always_well_formed_and_runs_nothing(text: str, value: str
 
 @pytest.mark.parametrize("hostile", ["[" * 99_999, "![[" * 30_000, "- " * 4_000 + "a", ">" * 4_000, "x" * (LONGEST + 1)])
 def test_text_that_would_keep_a_worker_busy_or_lose_content_is_refused(hostile: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ValueError, match="the Markdown"):
         markdown_to_storage(hostile)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_inserted_values_are_never_parsed() -> None:
