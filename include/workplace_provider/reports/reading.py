@@ -436,7 +436,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _names_in(keys: Sequence[Any]) -> Collection[str]:
-    # Whoever triggers a run fills in its params, and must not choose a file.
+    # The person who triggers a run fills in its params, and must not choose a file.
     if keys[0] == "sources" and keys[-1] == "file":
         return ("period",)
     return _PUBLISHED if keys[0] == "announce" else _EVERYWHERE
