@@ -222,7 +222,7 @@ def account_target(definition: SyncDefinition) -> IdentityTarget:
 
     * ``scim``: ``conn_id`` of a connection of type ``scim``, and arguments of
       :class:`~workplace_provider.identity.targets.scim.ScimTarget`: ``attributes`` (by default those of the
-      mapping), ``read``, ``bulk``, ``patch_style``, ``page_size``
+      mapping), ``read``, ``bulk``, ``patch_style``, ``page_size``, ``members``, ``group_patch_style``
     * ``rest``: ``conn_id`` of a connection of type ``http``, and ``service``: a description of the service, relative to the
       definition's folder
     * ``csv``, ``json`` and ``yaml``: ``path`` of the file, relative to the definition's folder, or an object-storage URL
