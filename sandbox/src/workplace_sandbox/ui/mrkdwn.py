@@ -88,6 +88,9 @@ def _control(body: str, mentioned: Mentioned | None) -> str:
         known = mentioned(name) if mentioned else None
         if sign == "!" and known is None:
             word = name.split("^")[0]
+            if word == "date":
+                # Slack shows a time in the reader's zone; the fallback is the same for everyone.
+                return _escape(label)
             known = label or _SPECIAL.get(word, f"@{word}")
         return f'<span class="sl-mention">{_escape(known or f"{sign}{label or name}")}</span>'
     link = safe_link(html.unescape(target))

@@ -35,6 +35,7 @@ NOON = datetime(2026, 11, 19, 3, 0, tzinfo=UTC)
         ("<b>", "&lt;b&gt;"),
         ("&gt; a\n&gt; b\nc", "<blockquote>a<br>b</blockquote>c"),
         ("<@U1|jimin> <!here> <#C1|data>", None),
+        ("<!date^1796101320^{date} {time}|2026-12-01 05:02 UTC>", "2026-12-01 05:02 UTC"),
         (":tada: :own_one:", "🎉 :own_one:"),
         ("<javascript:alert(1)|x>", "&lt;javascript:alert(1)|x&gt;"),
         (None, ""),
