@@ -214,8 +214,8 @@ def test_whatever_goes_wrong_the_file_is_the_right_one_or_there_is_an_error(bi: 
 
 def test_a_view_that_cannot_be_exported_says_why(bi: BiSite) -> None:
     want: list[tuple[str, ViewFormat, type[WorkplaceError], str]] = [
-        ("Checks/Disconnected", PNG, SourceNotConnected, "Sign in to the view's data source"),
-        ("Checks/Disconnected", CSV, SourceNotConnected, "Sign in to the view's data source"),
+        ("Checks/Disconnected", PNG, SourceNotConnected, "Sign in to the data source"),
+        ("Checks/Disconnected", CSV, SourceNotConnected, "Sign in to the data source"),
         ("Checks/ExecutivesOnly", PNG, Forbidden, "permission"),
         ("Checks/ExecutivesOnly", PDF, Forbidden, "permission"),
         ("Checks/ExecutivesOnly", XLSX, Forbidden, "permission"),

@@ -123,7 +123,7 @@ def test_what_a_retry_cannot_mend_is_not_retried(bi: BiSite) -> None:
         ({"view": USERS, "file_name": "x_{region}"}, r"\{region\}"),
         ({"view": USERS, "image_format": "gif"}, "one of png, svg"),
         ({"view": USERS, "width": "wide", "height": 3}, "width is 'wide'"),
-        ({"view": "Checks/Disconnected"}, "Sign in to the view's data source"),
+        ({"view": "Checks/Disconnected"}, "Sign in to the data source"),
     ]
     for given, says in wrong:
         with pytest.raises(AirflowFailException, match=says):

@@ -74,7 +74,7 @@ def test_a_source_that_nobody_is_logged_in_to_is_not_tried_again(detail: str) ->
     said = parse_error(answer("400081", detail))
     assert said.kind is SourceNotConnected
     assert said.retryable is False
-    assert "sign in to the view's data source" in said.advice
+    assert "sign in to the data source" in said.advice
 
 
 def test_a_page_of_a_proxy_is_left_to_its_status() -> None:

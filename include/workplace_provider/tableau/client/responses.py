@@ -206,7 +206,8 @@ def _meaning(code: str, message: str, status: int) -> tuple[type[WorkplaceError]
     if code in SESSION_LOST:
         return SessionLost, "", None
     if code in _SOURCE_FAILED:
-        return *_kind_of_source_error(message), None
+        failed, advice = _kind_of_source_error(message)
+        return failed, advice, failed.retryable_by_default
     if code == VIEW_NOT_FOUND_FOR_DATA:
         # Tableau sometimes returns this code for an existing view (tableau/server-client-python#1146). Only views that were
         # just looked up are exported, so a retry may help.
