@@ -29,8 +29,8 @@ from workplace_provider.identity import (
     read_directory,
     read_plan,
 )
-from workplace_provider.identity.definition import DefinitionError, define
-from workplace_provider.identity.hooks import read_source
+from workplace_provider.identity.definition import DefinitionError, SyncDefinition, define
+from workplace_provider.identity.hooks import read_people
 from workplace_provider.identity.sources import file, merge_directories, read_people_file, read_scim_directory
 from workplace_provider.identity.sources.file import InvalidPeopleFile
 from workplace_provider.identity.targets import scim_client
@@ -329,9 +329,9 @@ def test_a_person_whose_data_is_unknown_waits_and_a_leaver_does_not() -> None:
 # Definitions
 
 
-def source_of(source: Any) -> Any:
+def with_source(source: Any, folder: Path) -> SyncDefinition:
     plain = {"target": {"type": "scim", "conn_id": "portal"}, "source": source}
-    return define(plain, key="x", where="x.yaml", folder=Path()).source
+    return define(plain, key="x", where="x.yaml", folder=folder)
 
 
 FILE = {"type": "file", "path": "people.csv", "name": "hr", "columns": {"id": "key"}}
@@ -362,7 +362,7 @@ SLACK = {"type": "slack", "conn_id": "slack_kr"}
 )
 def test_an_invalid_source_names_the_key(source: Any, message: str) -> None:
     with pytest.raises(DefinitionError, match=message):
-        source_of(source)
+        with_source(source, Path())
 
 
 def test_sources_are_read_by_their_definitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -373,7 +373,7 @@ def test_sources_are_read_by_their_definitions(tmp_path: Path, monkeypatch: pyte
         service.add(id="s1", userName="sam", emails=[{"value": "sam@example.com"}])
         connection = {"conn_type": "scim", "host": service.url, "password": TOKEN}
         monkeypatch.setenv("AIRFLOW_CONN_OKTA", json.dumps(connection))
-        source = source_of(
+        definition = with_source(
             {
                 "type": "merged",
                 "name": "all",
@@ -382,9 +382,10 @@ def test_sources_are_read_by_their_definitions(tmp_path: Path, monkeypatch: pyte
                     {**FILE, "columns": columns},
                     {**FILE, "name": "temps", "path": f"file://{tmp_path}/people.json", "columns": columns},
                 ],
-            }
+            },
+            tmp_path,
         )
-        found = read_source(source, tmp_path)
+        found = read_people(definition, "slack_api_default")
     assert [member.key for member in found.identities] == ["a@example.com", "sam@example.com"]
     assert [part.name for part in found.parts] == ["scim:okta", "file:hr", "file:temps"]
     assert found.taken_at > DAY
