@@ -118,6 +118,14 @@ def test_the_document_of_the_week_is_there_to_look_at(demonstration: Demonstrati
     assert run["title"] in channel
 
 
+def test_the_report_from_yaml_is_there_to_look_at(demonstration: Demonstration, browser: Browser) -> None:
+    (run,) = [run for run in demonstration.facts()["runs"] if run["dag_id"] == "weekly_kpis"]
+    images, text = look(browser, (demonstration.work / "pages" / f"{run['title']}.html").as_uri())
+    assert images >= 2, "one picture for each device"
+    for word in ("1. 이번 주 변화", "주간 활성 사용자", "답글", "ANL-"):
+        assert word in text
+
+
 def test_the_accounts_follow_slack_and_the_second_run_has_nothing_to_do(demonstration: Demonstration) -> None:
     first, second = [run for run in demonstration.facts()["runs"] if run["dag_id"] == "identity_sync"]
     assert first["title"] == "상담 시스템: 2 created, 1 linked, 1 updated, 2 disabled"

@@ -35,7 +35,7 @@ from workplace_sandbox.local.weeks import WEEK, backfill_range, due, title_begin
 from workplace_sandbox.members import MEMBERS_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from workplace_sandbox.local.console import Progress, Step
@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 DAG_ID = "weekly_report"
 DOCUMENT_DAG_ID = "analytics_doc"
 ACCOUNTS_DAG_ID = "identity_sync"
-PAGE_TASKS = {DAG_ID: "copy_last_week", DOCUMENT_DAG_ID: "publish"}
+YAML_DAG_ID = "weekly_kpis"
+"""The report that is described in a YAML file."""
+PAGE_TASKS = {DAG_ID: "copy_last_week", DOCUMENT_DAG_ID: "publish", YAML_DAG_ID: "publish"}
 LISTENING = ("slack_bot", "slack_approvals", "notice_watch")
 """The DAGs that `up` switches on for people to try."""
 ANSWERING_USER = "slack-approvals"
@@ -51,6 +53,11 @@ ANSWERING_USER = "slack-approvals"
 DAG_IDS = (*PAGE_TASKS, ACCOUNTS_DAG_ID, *LISTENING)
 GRAPH = "주간활성사용자.png"
 DEVICE_PICTURES = tuple(f"주간활성사용자_{device}.png" for device in ("PC", "모바일", "태블릿"))
+DOCUMENTS = {
+    DOCUMENT_DAG_ID: ("analytics document", DEVICE_PICTURES),
+    YAML_DAG_ID: ("report from YAML", DEVICE_PICTURES[:2]),
+}
+"""The DAGs that fill a page from many sources: what each makes, and the pictures on it."""
 SPACE = "ANALYTICS"
 SANDBOX_PORT, AIRFLOW_PORT = 8765, 8080  # preferred by `up`, so that the addresses stay the same from day to day
 
@@ -181,29 +188,32 @@ class Demo:
             for run in self.airflow.api.runs(DAG_ID)
         ]
         self._check(runs, [*weeks, this_week])
-        made = [*runs, self._document(now), *self._accounts()]
+        made = [*runs, *self._documents(now), *self._accounts()]
         if self._stay:
             for dag_id in LISTENING:
                 self.airflow.api.unpause(dag_id)
             self._is_listening = True
         return made
 
-    def _document(self, now: datetime) -> Run:
-        """Run the analytics document of this week, and check its page and its announcement.
+    def _documents(self, now: datetime) -> list[Run]:
+        """Run the analytics document and the report from YAML of this week, and check their pages and announcements.
 
-        :raises DemoError: the run failed, or its result is wrong.
+        :raises DemoError: a run failed, or its result is wrong.
         """
-        self.airflow.api.unpause(DOCUMENT_DAG_ID)
-        self.airflow.api.trigger(DOCUMENT_DAG_ID, run_after=now)
-        self._wait_for_runs("The analytics document of this week", DOCUMENT_DAG_ID)
-        run = Run.read(self.airflow, self.airflow.api.runs(DOCUMENT_DAG_ID)[-1], week_of(now))
-        pictures = [name for name in DEVICE_PICTURES if self.sandbox.attachment_digest(page_id_of(run.link), name)]
-        if not run.link or len(pictures) != len(DEVICE_PICTURES) or self.sandbox.announcements(run.link) < 1:
+        for dag_id in DOCUMENTS:
+            self.airflow.api.unpause(dag_id)
+            self.airflow.api.trigger(dag_id, run_after=now)
+        return [self._document(dag_id, *document, week_of(now)) for dag_id, document in DOCUMENTS.items()]
+
+    def _document(self, dag_id: str, name: str, pictures: Sequence[str], week: date) -> Run:
+        self._wait_for_runs(f"The {name} of this week", dag_id)
+        run = Run.read(self.airflow, self.airflow.api.runs(dag_id)[-1], week)
+        present = [file for file in pictures if self.sandbox.attachment_digest(page_id_of(run.link), file)]
+        if not run.link or len(present) != len(pictures) or self.sandbox.announcements(run.link) < 1:
             raise DemoError(
-                f"the analytics document {run.link or '(missing)'} must have a Slack message and all its pictures; "
-                f"it has {pictures}"
+                f"the {name} {run.link or '(missing)'} must have a Slack message and all its pictures; it has {present}"
             )
-        self._progress.say("✓ The analytics document has its pictures and was announced in Slack")
+        self._progress.say(f"✓ The {name} has its pictures and was announced in Slack")
         return run
 
     def _accounts(self) -> list[Run]:
@@ -251,7 +261,7 @@ class Demo:
         messages = {link: self.sandbox.announcements(link) for link in links}
         self._progress.say(
             f"{len(links)} report pages for {len(reports)} runs, {sum(messages.values())} Slack messages, "
-            "an analytics document, and accounts in sync with Slack."
+            "an analytics document, a report from YAML, and accounts in sync with Slack."
         )
         index = self.sandbox.export(self._plan.work / "pages")
         if not self._stay:

@@ -215,8 +215,10 @@ def test_the_weeks_before_by_backfill_then_this_week_twice(world: FakeWorld, mak
         ("manual__4", THIS_WEEK),
         ("manual__5", THIS_WEEK),
         ("manual__6", THIS_WEEK),
+        ("manual__7", THIS_WEEK),
     ]
-    assert [made.dag_id for made in runs] == ["weekly_report"] * 4 + ["analytics_doc"] + ["identity_sync"] * 2
+    documents = ["analytics_doc", "weekly_kpis"]
+    assert [made.dag_id for made in runs] == ["weekly_report"] * 4 + documents + ["identity_sync"] * 2
     assert runs[-1].title == "상담 시스템: 2 created"
     (command,) = world.created
     assert command[:4] == ["backfill", "create", "--dag-id", "weekly_report"]
@@ -309,6 +311,15 @@ def test_one_message_too_many_is_a_failure(world: FakeWorld, make_demo: MakeDemo
 def test_a_document_without_its_pictures_is_a_failure(world: FakeWorld, make_demo: MakeDemo) -> None:
     world.absent_files = {"주간활성사용자_모바일.png"}
     with pytest.raises(DemoError, match="the analytics document http://s/analytics_doc/"):
+        make_demo().scenario()
+
+
+def test_a_report_from_yaml_that_is_not_announced_is_a_failure(
+    world: FakeWorld, make_demo: MakeDemo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announcements = world.announcements
+    monkeypatch.setattr(world, "announcements", lambda link: 0 if "weekly_kpis" in link else announcements(link))
+    with pytest.raises(DemoError, match="the report from YAML http://s/weekly_kpis/"):
         make_demo().scenario()
 
 
