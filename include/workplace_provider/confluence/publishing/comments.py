@@ -78,18 +78,21 @@ class PageCommenter:
 
         :return: the comment, and whether this call has created it
         """
-        comment = self.find()
-        created = comment is None
+        present = self.find()
+        if present is not None:
+            self._mark(present)
+            return present, False
+        comment = self._create()
+        first = self._without_repetition(comment)
+        return first, first.id == comment.id
+
+    def _create(self) -> Comment:
         for attempt in attempts(ATTEMPTS, lambda error: error.outcome_unknown, sleep=self._client.wait):
-            if attempt.previous is not None:
-                comment = comment or self.find()
             with attempt:
-                comment = comment or self._client.create_comment(self._spec.page_id, self._spec.body)
+                own = self.find() if attempt.previous else None
+                comment = own or self._client.create_comment(self._spec.page_id, self._spec.body)
                 self._mark(comment)
-        if comment is None:
-            raise AssertionError("the last attempt created the comment or raised")
-        first = self._without_repetition(comment) if created else comment
-        return first, created and first.id == comment.id
+        return comment
 
     def _mark(self, comment: Comment) -> None:
         if self._client.comment_property(comment.id, MARKER) is None:

@@ -30,6 +30,9 @@ Roll = Literal["dates", "open_tasks", "links"]
 ROLLS: Final = get_args(Roll)
 """Parts of a page that roll over: dates move on, only open tasks are carried over, and links to the series move on."""
 
+_YEAR: Final = 366
+"""Days after which dates without a year repeat."""
+
 MOST_ADDRESSES: Final = 50
 """Links by address whose pages are looked up, for one page."""
 
@@ -72,7 +75,7 @@ class TitleSeries:
         """Return whether a title belongs to the series: it has the same words as the source's."""
         if title == self.source:
             return True
-        if self.shift is not None:
+        if self.shift is not None or self._days is not None:
             return read_title(title).pattern == read_title(self.source).pattern
         old, new = read_numbers(self.source), read_numbers(self.title)
         return bool(old.numbers) and read_numbers(title).pattern == old.pattern == new.pattern
@@ -84,28 +87,40 @@ class TitleSeries:
         """
         if title == self.source:
             return self.title
-        moved = self.move_dates(title) if self.shift is not None else self._move_numbers(title)
+        moved = self._move_numbers(title) if self.shift is None and self._days is None else self.move_dates(title)
         return moved if moved != title else title.replace(self.source, self.title)
 
     def move_dates(self, title: str) -> str:
         """Return a title with its dates moved."""
-        if self.shift is None:
-            return title
         try:
-            return shift_text(title, days=self.shift.days, months=self.shift.months, around=self.shift.around)
+            if self.shift is not None:
+                return shift_text(title, days=self.shift.days, months=self.shift.months, around=self.shift.around)
+            return shift_text(title, days=self._days or 0, around=read_title(self.source).day)
         except EditError:  # a date without a year, or outside the calendar
             return title
+
+    @cached_property
+    def _days(self) -> int | None:
+        """The days between two titles whose dates have no year; ``None`` if they have no such dates."""
+        old, new = read_title(self.source), read_title(self.title)
+        if old.day is None or new.day is None or old.has_year or old.form != new.form:
+            return None
+        return ((new.day - old.day).days + _YEAR // 2) % _YEAR - _YEAR // 2
 
     def _move_numbers(self, title: str) -> str:
         if not self.is_member(title):
             return title
         old, new = read_numbers(self.source).numbers, read_numbers(self.title).numbers
-        steps = iter(number - before for before, number in zip(old, new, strict=True))
+        steps = [number - before for before, number in zip(old, new, strict=True)]
+        moved = [number + step for number, step in zip(read_numbers(title).numbers, steps, strict=True)]
+        if any(number < 0 for number in moved):
+            return title
+        numbers = iter(moved)
 
-        def step(match: re.Match[str]) -> str:
-            return str(max(0, int(match[0]) + next(steps))).zfill(len(match[0]) if match[0].startswith("0") else 0)
+        def move(match: re.Match[str]) -> str:
+            return str(next(numbers)).zfill(len(match[0]) if match[0].startswith("0") else 0)
 
-        return re.sub(r"\d+", step, title)
+        return re.sub(r"\d+", move, title)
 
 
 def roll_edits(pages: Sequence[CopiedPage], roll: Sequence[str]) -> list[Edit]:

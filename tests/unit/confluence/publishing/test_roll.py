@@ -13,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.team_wiki import DIALECTS, LAST_WEEK, SPACE, THIS_WEEK, TeamWiki
+from workplace_provider.confluence.client.model import Page
 from workplace_provider.confluence.operators import ConfluenceCopyPageOperator
 from workplace_provider.confluence.pages import PageDocument
 from workplace_provider.confluence.pages.edits import RetargetLinks
 from workplace_provider.confluence.publishing.labels import LabelRule
-from workplace_provider.confluence.publishing.series import TitleSeries
+from workplace_provider.confluence.publishing.series import CopiedPage, TitleSeries, link_edit
+from workplace_provider.http.errors import Forbidden, NotFound
 
 BEFORE = "20261105_데이터분석팀 주간 보고"
 
@@ -141,6 +143,11 @@ def test_the_rule_of_labels() -> None:
         ("Sprint 9", "Sprint 10", "Plan", "Plan"),
         ("Plan", "Plan B", "Plan", "Plan B"),
         ("Plan", "Plan B", "Plan details", "Plan B details"),
+        ("11월 26일 주간", "12월 3일 주간", "11월 19일 주간", "11월 26일 주간"),
+        ("12월 31일 주간", "1월 7일 주간", "12월 24일 주간", "12월 31일 주간"),
+        ("52주차 보고", "1주차 보고", "51주차 보고", "52주차 보고"),
+        ("Sprint 9", "Sprint 3", "Sprint 2", "Sprint 2"),
+        ("20261112_주간", "20261119_주간", "22001231_주간", "22001231_주간"),
     ],
 )
 def test_titles_move_on(source: str, title: str, other: str, moved: str) -> None:
@@ -180,3 +187,37 @@ def test_every_kind_of_link_and_nothing_else() -> None:
         == 1
     )
     assert PageDocument(PAGE).apply([RetargetLinks()]).storage == PAGE
+
+
+def test_links_by_address_that_cannot_be_read_stay() -> None:
+    pages = {"2": "20261105_주간", "3": "20261105_장애", "5": "20261105_주간"}
+
+    class Client:
+        base_url = "https://w"
+
+        def get_page(self, page_id: str) -> Page:
+            if page_id == "4":
+                raise Forbidden("hidden")
+            if page_id not in pages:
+                raise NotFound("gone")
+            space = "OPS" if page_id == "5" else SPACE
+            return Page(page_id, space, pages[page_id], "current", 1, "", None)
+
+    client: Any = Client()
+    source = Page("1", SPACE, "20261112_주간", "current", 1, "", None)
+    addresses = [f"https://w/x?pageId={number}" for number in range(1, 7)]
+    body = "".join(f'<a href="{address}">{number}</a>' for number, address in enumerate([*addresses, "http://[", "/x"]))
+    document = PageDocument(body)
+    edit = link_edit(client, document, [CopiedPage(source, "20261119_주간")], ["links"])
+    assert edit is not None
+    assert (edit.titles, edit.ids) == ({}, {"1": "20261119_주간", "2": "20261112_주간"})
+    assert link_edit(client, document, [CopiedPage(source, "20261119_주간")], ["dates"]) is None
+
+
+def test_comments_in_a_link_and_links_in_code_stay() -> None:
+    page = (
+        '<ac:link><!-- a --><ri:page ri:content-title="A" /></ac:link><code><a href="/x?pageId=1">x</a></code>'
+        '<ac:placeholder><ac:link><ri:page ri:content-title="A" /></ac:link></ac:placeholder>'
+    )
+    edit = RetargetLinks({"A": "B"}, ids={"1": "B"}, site="https://w")
+    assert PageDocument(page).apply([edit]).storage == page.replace('"A"', '"B"', 1)
