@@ -122,7 +122,7 @@ SERVICES: list[tuple[str, int, tuple[str, ...]]] = [
     ("name: Y", 4, ("'name'", "line 1")),
     ("create: {method: PSOT, path: /users}", 4, ("'PSOT'", "did you mean 'POST'?")),
     ("create: {method: POST, path: /users, body: {}}", 4, ("'body'", "json")),
-    ("create: {method: POST, path: 5}", 4, ("create.path", "`str`")),
+    ("create: {method: POST, path: 5}", 4, ("create.path", "it must be a text")),
     ("create:\n  method: POST\n  path: /users\n  jsn: {}", 7, ("did you mean 'json'?",)),
     ("create: {method: POST, path: /u, json: {u: '{{ values.username }}'}}", 4, ("did you mean values.userName?",)),
     ("create: {method: POST, path: /u, json: {u: '{{ values.emails.valeu }}'}}", 4, ("did you mean values.emails.value?",)),

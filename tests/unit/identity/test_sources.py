@@ -346,6 +346,8 @@ SLACK = {"type": "slack", "conn_id": "slack_kr"}
         ({"type": "slack"}, "source.conn_id is missing; a source of type slack needs it"),
         ({**SLACK, "conn": "x"}, "source of type slack has a key 'conn'; did you mean 'conn_id'?"),
         ({**SLACK, "team_id": 3}, "source.team_id is 3; it must be a text"),
+        ({**SLACK, "profile_fields": ["x"]}, "source.profile_fields is .*; it must map names of attributes"),
+        ({**SLACK, "max_profile_reads": 0}, "source.max_profile_reads is 0; it must be a whole number of 1 or more"),
         ({**FILE, "name": "a:b"}, "source.name is 'a:b'; it must be a name of letters"),
         ({**FILE, "columns": ["id"]}, "must map each column to a field of a person"),
         ({**FILE, "columns": {"id": "kee"}}, "columns has the field 'kee'; did you mean 'key'?"),

@@ -672,6 +672,27 @@ def compares_before_it_writes(url: str) -> None:
     assert [name in file.read_bytes().decode("utf-8-sig") for name in ("ann", "ben", "eva")] == [True, True, False]
 
 
+def test_seed_data_of_a_definition_is_json_in_an_object_store_or_yaml_on_a_disk(bucket: str, office: Office) -> None:
+    call_apart(lambda: syncs_seed_data(f"{bucket}/사용자.json", office))
+
+
+def syncs_seed_data(url: str, office: Office) -> None:
+    columns = {"id": "id", "key": "externalId", "login": "userName", "active": "active", "mail": "emails.value"}
+    plain = {"mapping": {"userName": "user_name", "emails.value": "email"}, "policy": {"rate": None}, "secrets": None}
+    file = ObjectStoragePath(url, conn_id="objects")
+    file.write_bytes('{"users": [{"id": "x", "login": "수동", "note": {"a": 1}}]}'.encode())
+    json_target = {"type": "json", "path": url, "storage_conn_id": "objects", "records": "users", "columns": columns}
+    office.define(**plain, target=json_target)
+    assert office.sync("json")["outcomes"] == {"done": 6}
+    users = json.loads(file.read_bytes())["users"]
+    assert users[0] == {"id": "x", "login": "수동", "note": {"a": 1}}
+    assert len(users) == 7
+    office.define(**plain, key="yaml", target={"type": "yaml", "path": "users.yaml", "columns": columns})
+    assert office.sync("yaml")["outcomes"] == {"done": 6}
+    assert len(yaml.safe_load((office.folder / "users.yaml").read_text("utf-8"))) == 6
+    assert office.sync("again")["outcomes"] == {}
+
+
 def test_a_write_that_comes_in_between_is_not_overwritten(bucket: str, office: Office) -> None:
     call_apart(lambda: writes_with_a_condition(bucket))
 
@@ -684,13 +705,13 @@ def writes_with_a_condition(bucket: str) -> None:
         for person in before:
             target(name).create({"userName": person}, {})
         overtaken = target(name)
-        replace = overtaken._replace_object
+        replace = overtaken._file._replace_object
 
         def after_another(path: Any, data: bytes, name: str = name, replace: Any = replace) -> None:
             target(name).create({"userName": "ben"}, {})
             replace(path, data)
 
-        overtaken._replace_object = after_another  # type: ignore[method-assign]
+        overtaken._file._replace_object = after_another  # type: ignore[method-assign]
         with pytest.raises(TargetError, match="was changed by another process"):
             overtaken.create({"userName": "eva"}, {})
         assert [account.user_name for account in target(name).read()] == [*before, "ben"]
@@ -702,13 +723,13 @@ def test_a_write_whose_response_was_lost_counts(bucket: str, office: Office) -> 
 
 def writes_twice(bucket: str) -> None:
     target = CsvTarget(ObjectStoragePath(f"{bucket}/twice.csv", conn_id="objects"), CSV_COLUMNS)
-    replace = target._replace_object
+    replace = target._file._replace_object
 
     def twice(path: Any, data: bytes) -> None:
         replace(path, data)
         replace(path, data)
 
-    target._replace_object = twice  # type: ignore[method-assign]
+    target._file._replace_object = twice  # type: ignore[method-assign]
     for name in ("ann", "ben"):
         target.create({"userName": name}, {})
     assert [account.user_name for account in target.read()] == ["ann", "ben"]

@@ -40,7 +40,17 @@ POLICIES = st.sampled_from(["disable", "disable", "delete", "ignore"]).map(
 )
 every_system = pytest.mark.parametrize(
     "name",
-    ["scim_strict", "scim_terse", "scim_sloppy_put", "scim_numbers", "scim2_server", "scim2_server_bulk", "members", "csv"],
+    [
+        "scim_strict",
+        "scim_terse",
+        "scim_sloppy_put",
+        "scim_numbers",
+        "scim2_server",
+        "scim2_server_bulk",
+        "members",
+        "csv",
+        "yaml",
+    ],
 )
 any_input = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(15))
 
