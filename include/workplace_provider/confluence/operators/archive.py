@@ -58,7 +58,7 @@ class ConfluenceArchiveOperator(ConfluenceOperator):
     :param older_than_days: archive only pages that are older than this. With ``keep``, both must be true
     :param archive_parent_id: id of the page to move the pages below, or a link to it
     :param archive_parent_title: title of that page, instead of ``archive_parent_id``
-    :param label: label that the archived pages get; empty for none
+    :param archive_label: label that the archived pages get; empty for none
     :param max_pages: gate: the most pages that one run archives
     :param today: day from which the age counts; by default the day that the run reports on
     :param dry_run: log the pages, and write nothing
@@ -73,7 +73,7 @@ class ConfluenceArchiveOperator(ConfluenceOperator):
     older_than_days: Field[int | None] = integer(least=0)
     archive_parent_id: Field[str | None] = optional_text()
     archive_parent_title: Field[str | None] = optional_text()
-    label: Field[str] = text(default="archived")
+    archive_label: Field[str] = text(default="archived")
     max_pages: Field[int] = integer(default=20, least=1)
     today: Field[dt.date | None] = template(default=None, parse=_parse_day)
 
@@ -97,7 +97,7 @@ class ConfluenceArchiveOperator(ConfluenceOperator):
         if self.archive_parent_id or self.archive_parent_title:
             below = self._page(client, self.archive_parent_id, self.archive_parent_title)
         rule = ArchiveRule(self.series, self.today or report_day(context), self.keep, self.older_than_days)
-        spec = ArchiveSpec(parent, rule, below, label=self.label.strip(), most=self.max_pages)
+        spec = ArchiveSpec(parent, rule, below, label=self.archive_label.strip(), most=self.max_pages)
         archiver = Archiver(client, spec)
         pages = archiver.plan()
         where = f"move below {below.title!r}" if below else "archive"

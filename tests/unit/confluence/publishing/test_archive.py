@@ -92,7 +92,7 @@ def test_old_pages_move_below_the_archive(wiki: TeamWiki, archive: str) -> None:
     ],
 )
 def test_by_age_and_by_number(wiki: TeamWiki, archive: str, rule: dict[str, Any], archived: list[str]) -> None:
-    titles = run(wiki, archive_parent_title="보관함", label="", **rule)["titles"]
+    titles = run(wiki, archive_parent_title="보관함", archive_label="", **rule)["titles"]
     assert titles == archived
     assert labelled(wiki, "archived") == set()
 
