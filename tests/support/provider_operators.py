@@ -52,7 +52,8 @@ def parameters(operator: type[BaseOperator]) -> set[str]:
 
 
 def others(operator: type[BaseOperator]) -> dict[str, Any]:
-    return {name: value for name, value in OTHER_ARGUMENTS.items() if name in parameters(operator)}
+    wanted = parameters(operator) - set(arguments(operator))
+    return {name: value for name, value in OTHER_ARGUMENTS.items() if name in wanted}
 
 
 def kind_of(argument: str) -> str:
