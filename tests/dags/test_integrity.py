@@ -100,7 +100,7 @@ def test_every_connection_and_pool_is_in_the_local_settings(dags: dict[str, Any]
             used |= {
                 value for call in task.on_failure_callback for name, value in vars(call).items() if name.endswith("conn_id")
             }
-            chosen = {dag.params[name] for each in used if each for name in re.findall(r"params\.(\w+)", each)}
+            chosen = {dag.params[name] for each in used if each for name in re.findall(r"params\.(\w+)", each)} - {None}
             assert {each for each in used if each and "params." not in each} | chosen <= known
             assert task.pool in pools
 

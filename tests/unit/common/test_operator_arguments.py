@@ -27,7 +27,7 @@ from support.notice_board import TABLE, NoticeBoard
 from support.operator_calls import Leaves, differences, observe
 from support.provider_operators import OPERATORS
 from support.slack_workspace import BEGIN, State, slack_workspace
-from support.team_wiki import LAST_WEEK, SPACE, TeamWiki
+from support.team_wiki import LAST_WEEK, SPACE, THIS_WEEK, TeamWiki
 from workplace_provider.identity.operators.memory import SYNC_STATE
 from workplace_provider.notices.operators.notices import NOTICE_BOARDS, NoticeBoardOperator
 from workplace_provider.slack.bot import BotCommand
@@ -89,7 +89,12 @@ USUAL: dict[str, dict[str, Any]] = {
     "SlackUserSyncOperator": {"target": "members.yaml"},
     "SlackDirectorySnapshotOperator": {},
     "ConfluencePageSensor": {"space": SPACE, "title": LAST_WEEK},
-}
+    "ConfluenceTableOperator": {"space": SPACE, "title": "목표", "table": "분기 목표"},
+    "ConfluenceCommentOperator": {"space": SPACE, "title": LAST_WEEK, "text": "안녕하세요", "dry_run": True},
+    "ConfluenceArchiveOperator": {
+        "space": SPACE, "parent_title": "주간 보고", "series": THIS_WEEK, "keep": 0, "dry_run": True,
+    },
+}  # fmt: skip
 OTHERS: dict[str, dict[str, Any]] = {
     "TableauCrosstabExcelOperator": VIEW,
     "TableauViewDataOperator": {**VIEW, "byte_order_mark": True, "language": "ja"},
@@ -187,6 +192,18 @@ OTHERS: dict[str, dict[str, Any]] = {
         "heading": "none",
         "labels": "absent", "after_version": 9,
     },
+    "ConfluenceTableOperator": {
+        "confluence_conn_id": "nowhere", "space": "NONE", "title": "none", "page_id": "1", "table": "none",
+    },
+    "ConfluenceCommentOperator": {
+        "confluence_conn_id": "nowhere", "space": "NONE", "title": "none", "page_id": "1", "text": "other",
+        "body": "<p>other</p>", "dry_run": False,
+    },
+    "ConfluenceArchiveOperator": {
+        "confluence_conn_id": "nowhere", "space": "NONE", "parent_title": "none", "parent_id": "1", "series": "%Y other",
+        "keep": 1, "older_than_days": 1, "archive_parent_id": "1", "archive_parent_title": "분석 문서", "label": "other",
+        "max_pages": 7, "today": "2030-01-01", "dry_run": False,
+    },
 }  # fmt: skip
 EMPTY: dict[str, Any] = {"view": "Checks/Empty"}
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {
@@ -210,6 +227,7 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("GithubContributionsOperator", "output_conn_id"): {"image": True},
     ("GithubContributionsOperator", "output_path"): {"image": True},
     ("SlackUserSyncOperator", "on_gate"): {"target": "blocked.yaml"},
+    ("ConfluenceArchiveOperator", "today"): {"keep": None, "older_than_days": 30},
 }
 """What is given beside the other value of an argument, where that has an effect only together with others."""
 NOT_OBSERVED: dict[str, str] = {
@@ -226,11 +244,15 @@ NOT_OBSERVED: dict[str, str] = {
     "check_interval": "takes effect while a refresh runs; tests/unit/tableau/test_refresh.py",
     "wait": "takes effect while a refresh runs; tests/unit/tableau/test_refresh.py",
     "timeout": "takes effect when a job takes long; tests/unit/tableau/test_refresh.py",
+    "label": "takes effect when pages are archived; tests/unit/confluence/publishing/test_archive.py",
+    "max_pages": "takes effect when too many pages are due; tests/unit/confluence/publishing/test_archive.py",
     "deferrable": "chooses between Airflow's two ways to wait; tests/unit/confluence/test_sensors.py",
 }
 COMPARED = {
     f"Confluence{name}Operator" for name in ("Attach", "CopyPage", "CreatePage", "Document", "Draft", "Export", "UpdatePage")
 }
+# Their arguments are the outputs of each other: tests/dags/test_report_operators.py varies each of them.
+COMPARED |= {f"Report{name}Operator" for name in ("Check", "Compose", "File", "Publish")}
 
 
 def arguments(operator: type[BaseOperator]) -> set[str]:
@@ -250,6 +272,8 @@ OBSERVED = [operator for operator in OPERATORS if operator.__name__ not in COMPA
 def place(sandbox: Sandbox, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder, and connections to everything in the sandbox."""
     wiki = TeamWiki(sandbox)
+    goals = "<h2>분기 목표</h2><table><tbody><tr><th>지표</th></tr><tr><td>WAU</td></tr></tbody></table>"
+    sandbox.store.create_page(SPACE, "목표", goals, parent_id=wiki.parent, author="jimin")
     webhook = {"conn_type": "slackwebhook", "password": f"{sandbox.slack_api_url.rstrip('/')}/nowhere"}
     connections: dict[str, Any] = {
         **sandbox.airflow_connections(),
