@@ -92,7 +92,8 @@ USUAL: dict[str, dict[str, Any]] = {
     "ConfluenceTableOperator": {"space": SPACE, "title": "목표", "table": "분기 목표"},
     "ConfluenceCommentOperator": {"space": SPACE, "title": LAST_WEEK, "text": "안녕하세요", "dry_run": True},
     "ConfluenceArchiveOperator": {
-        "space": SPACE, "parent_title": "주간 보고", "series": THIS_WEEK, "keep": 0, "dry_run": True,
+        "space": SPACE, "parent_title": "주간 보고", "series": THIS_WEEK, "keep": 0,
+        "archive_parent_title": "목표", "dry_run": True,
     },
 }  # fmt: skip
 OTHERS: dict[str, dict[str, Any]] = {
@@ -201,7 +202,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     },
     "ConfluenceArchiveOperator": {
         "confluence_conn_id": "nowhere", "space": "NONE", "parent_title": "none", "parent_id": "1", "series": "%Y other",
-        "keep": 1, "older_than_days": 1, "archive_parent_id": "1", "archive_parent_title": "분석 문서", "label": "other",
+        "keep": 1, "older_than_days": 1, "archive_parent_id": "1", "archive_parent_title": "none", "archive_label": "other",
         "max_pages": 7, "today": "2030-01-01", "dry_run": False,
     },
 }  # fmt: skip
@@ -244,7 +245,7 @@ NOT_OBSERVED: dict[str, str] = {
     "check_interval": "takes effect while a refresh runs; tests/unit/tableau/test_refresh.py",
     "wait": "takes effect while a refresh runs; tests/unit/tableau/test_refresh.py",
     "timeout": "takes effect when a job takes long; tests/unit/tableau/test_refresh.py",
-    "label": "takes effect when pages are archived; tests/unit/confluence/publishing/test_archive.py",
+    "archive_label": "takes effect when pages are archived; tests/unit/confluence/publishing/test_archive.py",
     "max_pages": "takes effect when too many pages are due; tests/unit/confluence/publishing/test_archive.py",
     "deferrable": "chooses between Airflow's two ways to wait; tests/unit/confluence/test_sensors.py",
 }
