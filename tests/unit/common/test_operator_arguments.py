@@ -11,7 +11,7 @@ import inspect
 import itertools
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,13 +28,16 @@ from support.operator_calls import Leaves, differences, observe
 from support.provider_operators import OPERATORS
 from support.slack_workspace import BEGIN, State, slack_workspace
 from support.team_wiki import LAST_WEEK, SPACE, THIS_WEEK, TeamWiki
+from workplace_provider.identity.operators import SlackDirectorySnapshotOperator
 from workplace_provider.identity.operators.memory import SYNC_STATE
 from workplace_provider.notices.operators.notices import NOTICE_BOARDS, NoticeBoardOperator
 from workplace_provider.slack.bot import BotCommand
-from workplace_provider.slack.bot_access import FULL_MEMBER, Person
+from workplace_provider.slack.bot_access import FULL_MEMBER, Access, Person
 from workplace_provider.slack.bot_people import WorkspacePeople
-from workplace_provider.slack.client import split_message
+from workplace_provider.slack.client import reactions, split_message
+from workplace_provider.slack.client.reactions import ReactedMessage
 from workplace_sandbox import Sandbox
+from workplace_sandbox.state.slack_ids import slack_id
 
 USERS, DEVICES = "WeeklyKPI/WeeklyActiveUsers", "WeeklyKPI/UsersByDevice"
 CHANNEL = "#weekly-report"
@@ -51,8 +54,15 @@ EVENTS = [
 ]
 COMMITS = BotCommand("commits", "tells a streak", argument="NAME")
 
-NOTICES = State()
-"""What the notice board's task remembers of its first run."""
+LATER = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+MISSING_MESSAGE = "1764291600.000100"
+REACTIONS = [
+    {"type": "reaction_removed", "channel": "C1", "ts": MISSING_MESSAGE, "user": "U01", "reaction": name}
+    for name in ("eyes", "memo")
+]
+CLICK = {"event_id": "Ev1", "channel": "C1", "ts": MISSING_MESSAGE, "user": "U01", "user_team": "T1", "action_id": "a"}
+REMEMBERED = {SYNC_STATE: State(), NOTICE_BOARDS: State()}
+"""What the tasks of a first run have stored: the last directory, and the notices."""
 ARTIFACTS: dict[str, Any] = {"output_conn_id": "nowhere", "output_path": "other"}
 VIEW: dict[str, Any] = {
     "tableau_conn_id": "nowhere", "view": DEVICES, "workbook": "none", "project": "none", "filters": {"기기": "PC"},
@@ -88,6 +98,14 @@ USUAL: dict[str, dict[str, Any]] = {
     "SlackWorkflowWebhookOperator": {"page": {"url": "http://wiki/1", "title": "t"}, "slack_webhook_conn_id": "slack_test"},
     "SlackUserSyncOperator": {"target": "members.yaml"},
     "SlackDirectorySnapshotOperator": {},
+    "SlackPeopleSnapshotOperator": {"people": [slack_id("U", "minsu")]},
+    "SlackReactionsOperator": {"events": REACTIONS},
+    "SlackReviewOperator": {
+        "subject": "발행할까요?", "reviewers": ["jimin", "alex"], "channel": CHANNEL, "text": "*발행?*",
+    },
+    "SlackReviewAnswerOperator": {"click": CLICK, "people": {"U01": "jimin"}},
+    "SlackScheduleOperator": {"channel": CHANNEL, "text": "주간 보고", "post_at": LATER},
+    "SlackCancelScheduledOperator": {"scheduled": {"channel": "C1", "scheduled_message_id": "Q1"}},
     "ConfluencePageSensor": {"space": SPACE, "title": LAST_WEEK},
     "ConfluenceTableOperator": {"space": SPACE, "title": "목표", "table": "분기 목표"},
     "ConfluenceCommentOperator": {"space": SPACE, "title": LAST_WEEK, "text": "안녕하세요", "dry_run": True},
@@ -154,14 +172,37 @@ OTHERS: dict[str, dict[str, Any]] = {
     "ReviewOperator": {"reviewers": ["jimin"], "enabled": False, "only": ["jimin"]},
     "SlackPostOperator": {
         "slack_conn_id": "nowhere", "channel": "#random", "text": "other", "blocks": [{"type": "divider"}],
-        "attachments": [{"text": "other"}], "attachment_style": "blocks", "message": {"text": "other"},
+        "attachments": [{"text": "other"}], "attachment_style": "convert", "message": {"text": "other"},
         "files": ["/nowhere"],
         "content": "other", "content_name": "other.sql", "content_type": "sql",
         "rows": [["other"]], "row_limit": 1,
         "file_limit": 1, "thread_ts": "1764291600.000100", "reply_broadcast": True, "as_user": "other",
         "unfurl_links": True,
         "unfurl_media": False, "dedupe_key": "other", "key": "other", "sealed_response_url": "other",
+        "username": "주간 봇", "icon": ":memo:", "visible_to": "@jimin", "row_style": "block",
         "dry_run": True, "enabled": False,
+    },
+    "SlackScheduleOperator": {
+        "slack_conn_id": "nowhere", "channel": "#random", "text": "other", "post_at": LATER + timedelta(hours=1),
+        "if_past": "fail", "blocks": [{"type": "divider"}],
+        "attachments": [{"text": "other"}], "attachment_style": "convert",
+        "rows": [["other"]], "row_limit": 1, "row_style": "block", "thread_ts": MISSING_MESSAGE, "reply_broadcast": True,
+        "unfurl_links": True, "unfurl_media": False, "dry_run": True, "enabled": False,
+    },
+    "SlackCancelScheduledOperator": {
+        "slack_conn_id": "nowhere", "scheduled": {"channel": "C1", "scheduled_message_id": "Q2"},
+    },
+    "SlackReactionsOperator": {
+        "slack_conn_id": "nowhere", "events": REACTIONS[1:], "access": Access(members=["U01"]),
+        "arguments": ["text", "user"],
+    },
+    "SlackReviewOperator": {
+        "slack_conn_id": "nowhere", "channel": "#random", "text": "other", "labels": {"Approve": "승인"},
+        "service_user": "other", "reviewers": ["jimin"], "only": ["jimin"], "enabled": False,
+    },
+    "SlackReviewAnswerOperator": {
+        "slack_conn_id": "nowhere", "airflow_conn_id": "nowhere", "click": {**CLICK, "user": "U02"},
+        "people": {"U01": "alex"}, "service_user": "other",
     },
     "SlackChannelReportOperator": {
         "slack_conn_id": "nowhere", "channels": ["#random"], "author": "jimin", "calls_per_minute": 7, "days": 2,
@@ -185,9 +226,15 @@ OTHERS: dict[str, dict[str, Any]] = {
         "directory": {},
         "plan": {}, "approval": {"chosen_options": ["Approve"]}, "leavers_only": True, "only": "jimin",
         "choose": ["none"],
-        "on_gate": "skip", "clear_quarantine": True, **ARTIFACTS,
+        "conn_id": "other", "on_gate": "skip", "clear_quarantine": True, **ARTIFACTS,
     },
-    "SlackDirectorySnapshotOperator": {"slack_conn_id": "nowhere", "team_id": "T9", **ARTIFACTS},
+    "SlackDirectorySnapshotOperator": {
+        "slack_conn_id": "nowhere", "team_id": "T9", "channels": [CHANNEL], "profile_fields": {"department": "부서"},
+        "max_profile_reads": 3, **ARTIFACTS,
+    },
+    "SlackPeopleSnapshotOperator": {
+        "slack_conn_id": "nowhere", "people": ["U0NOBODY"], "profile_fields": {"department": "부서"}, **ARTIFACTS,
+    },
     "ConfluencePageSensor": {
         "confluence_conn_id": "nowhere", "space": "NONE", "title": "none", "page_id": "1", "status": "done",
         "heading": "none",
@@ -223,6 +270,13 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("SlackPostOperator", "content_name"): {"content": "x"},
     ("SlackPostOperator", "content_type"): {"content": "x"},
     ("SlackPostOperator", "row_limit"): {"rows": [["one"], ["two"]]},
+    ("SlackPostOperator", "row_style"): {"rows": [["one"], ["two"]]},
+    ("SlackPostOperator", "attachment_style"): {"attachments": [{"text": "one"}]},
+    ("SlackScheduleOperator", "if_past"): {"post_at": "2020-01-01T09:00:00+09:00"},
+    ("SlackScheduleOperator", "attachment_style"): {"attachments": [{"text": "one"}]},
+    ("SlackScheduleOperator", "reply_broadcast"): {"thread_ts": MISSING_MESSAGE},
+    ("SlackScheduleOperator", "row_limit"): {"rows": [["one"], ["two"]]},
+    ("SlackScheduleOperator", "row_style"): {"rows": [["one"], ["two"]]},
     ("SlackChannelReportOperator", "days"): {"oldest": None, "latest": None},
     ("SlackChannelReportOperator", "empty_text"): {"oldest": "2001-01-01", "latest": "2001-01-02"},
     ("GithubContributionsOperator", "output_conn_id"): {"image": True},
@@ -238,6 +292,7 @@ NOT_OBSERVED: dict[str, str] = {
     "leavers_only": "takes effect when a plan is applied; tests/unit/identity/test_sync_operator.py",
     "on_identical": "takes effect when files are identical; tests/unit/tableau/test_operators.py",
     "sealed_response_url": "must be sealed with Airflow's key; tests/unit/slack/posting/test_operator.py",
+    "response_type": "takes effect with a sealed response URL only; tests/unit/slack/posting/test_answers.py",
     "approval": "decides on the plan of another task; tests/unit/identity/test_sync_operator.py",
     "if_unsure": "takes effect after a lost response only; tests/unit/slack/operators/test_webhook.py",
     "clear_quarantine": "takes effect after a failed sync only; tests/unit/identity/test_sync_operator.py",
@@ -287,19 +342,21 @@ def place(sandbox: Sandbox, repository: Path, tmp_path: Path, monkeypatch: pytes
         },
         "slack_test": webhook,
         "notice_board": {"conn_type": "http", "host": sandbox.url},
+        "airflow_api": {"conn_type": "http", "host": sandbox.url, "login": "slack-approvals", "password": "s3cret"},
         "pepper": {"conn_type": "generic", "password": "s3cret-p3pper"},
     }
     for name, connection in connections.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
     monkeypatch.chdir(tmp_path)  # files below the relative output_path of a call
     monkeypatch.setenv("AIRFLOW__WORKPLACE__ARTIFACTS_PATH", f"file://{tmp_path}/artifacts")
-    monkeypatch.setattr(ApprovalOperator, "execute", lambda self, _: (self.subject, self.assigned_users))
+    monkeypatch.setattr(ApprovalOperator, "execute", review)
     sandbox.github.set_today(datetime(2026, 11, 28, tzinfo=UTC).date())
     sandbox.github.set_streak("octocat", 12, count=3)
     monkeypatch.setattr(WorkspacePeople, "person", lambda self, user, team: Person(user, FULL_MEMBER))
+    monkeypatch.setattr(reactions, "fetch_reacted_message", lambda _, channel, ts: ReactedMessage(ts=ts, text=channel))
     board = NoticeBoard(sandbox)
     board.add("first")
-    execute(NoticeBoardOperator, USUAL["NoticeBoardOperator"], NOTICES)
+    execute(NoticeBoardOperator, USUAL["NoticeBoardOperator"], REMEMBERED)
     board.add("second")
     (tmp_path / "members.yaml").write_text(yaml.safe_dump(DEFINITION), "utf-8")
     blocked = {**DEFINITION, "policy": {"max_create": 0, "rate": None}}  # a gate blocks its plan
@@ -312,6 +369,7 @@ def place(sandbox: Sandbox, repository: Path, tmp_path: Path, monkeypatch: pytes
         sprint = sandbox.store.add_sprint(board.id, f"Sprint {number}")
         sandbox.store.close_sprint(sprint.id, datetime(2026, 11, day, tzinfo=UTC))
     with slack_workspace(sandbox, monkeypatch) as workspace:
+        execute(SlackDirectorySnapshotOperator, {"output_path": str(tmp_path / "first")}, REMEMBERED)
         sandbox.slack.add_person("minsu", "박민수")
         for number in range(2):
             first = workspace.poster.post(workspace.channel, split_message("주간 보고"), dedupe_key=f"{number}", since=BEGIN)
@@ -320,9 +378,15 @@ def place(sandbox: Sandbox, repository: Path, tmp_path: Path, monkeypatch: pytes
         yield tmp_path
 
 
-def execute(operator: type[BaseOperator], given: dict[str, Any], notices: State | None = None) -> Any:
-    """Execute a task of a run that has no history."""
-    notices = State(NOTICES) if notices is None else notices
+def review(task: ApprovalOperator, context: Any) -> Any:
+    """Ask as Airflow does, without waiting for the answer."""
+    for notifier in task.notifiers:
+        notifier(context)
+    return task.subject, task.assigned_users
+
+
+def execute(operator: type[BaseOperator], given: dict[str, Any], states: dict[Any, State] | None = None) -> Any:
+    """Execute a task; without states of assets, it has copies of those that the first runs stored."""
     context: dict[str, Any] = {
         "dag": SimpleNamespace(dag_id="d", timezone=UTC),
         "run_id": "r",
@@ -331,7 +395,7 @@ def execute(operator: type[BaseOperator], given: dict[str, Any], notices: State 
         ),
         "ti": SimpleNamespace(map_index=-1, task_id="t", dag_id="d", run_id="r", try_number=1),
         "task_state_store": State(),
-        "asset_state_store": {SYNC_STATE: State(), NOTICE_BOARDS: notices},
+        "asset_state_store": states or {asset: State(stored) for asset, stored in REMEMBERED.items()},
         "outlet_events": OutletEventAccessors(),
         "data_interval_end": datetime(2026, 11, 19, tzinfo=UTC),
     }
