@@ -89,7 +89,7 @@ def test_the_table_names_every_run(demonstration: Demonstration) -> None:
 
 def test_one_page_a_week_with_its_title_and_one_message_a_run(demonstration: Demonstration) -> None:
     facts = demonstration.facts()
-    assert [run["state"] for run in facts["runs"]] == ["success"] * 7
+    assert [run["state"] for run in facts["runs"]] == ["success"] * 8
     reports = [run for run in facts["runs"] if run["dag_id"] == "weekly_report"]
     assert [run["week"] for run in reports] == [str(week) for week in [*demonstration.weeks, demonstration.this_week]]
     titles = [page["title"] for page in facts["pages"]]
