@@ -132,7 +132,7 @@ def real_airflow(
     project = work / "project"
     for folder in ("dags", "plugins"):
         shutil.copytree(repository / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for folder in ("sql", "identity", "notices"):
+    for folder in ("sql", "identity", "notices", "reports"):
         shutil.copytree(repository / "include" / folder, project / "include" / folder)
     for file in (project / "dags").glob("*.py"):
         file.write_text(at_once(file.read_text("utf-8")), "utf-8")
