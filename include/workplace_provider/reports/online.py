@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workplace_provider.confluence.publishing.current import find_current
 from workplace_provider.http.errors import NotFound, WorkplaceError
 from workplace_provider.reports.definition import (
     ChangesFill,
@@ -26,7 +27,7 @@ from workplace_provider.reports.placeholders import period_title
 from workplace_provider.reports.reading import period_rule
 
 if TYPE_CHECKING:
-    from workplace_provider.confluence.client import ConfluenceClient, Page
+    from workplace_provider.confluence.client import ConfluenceClient
     from workplace_provider.confluence.pages import PageDocument
     from workplace_provider.reports.definition import Fill
 
@@ -93,7 +94,7 @@ class OnlineCheck:
         with closing(client):
             page = self.definition.page
             for title in filter(None, (page.parent, page.rehearsal_parent)):
-                _find(client, page.space, title)
+                find_current(client, page.space, title)
             body = self._body(client)
             if body is not None:
                 document = PageDocument(body, client)
@@ -109,10 +110,10 @@ class OnlineCheck:
                 from workplace_provider.reports.collecting import read_beside
 
                 return read_beside(self.folder, page.source.file)
-            return _find(client, page.space, page.source.template).body
+            return find_current(client, page.space, page.source.template).body
         if page.source == "existing":
-            return _find(client, page.space, page.title).body
-        parent = _find(client, page.space, page.parent) if page.parent else None
+            return find_current(client, page.space, page.title).body
+        parent = find_current(client, page.space, page.parent) if page.parent else None
         children = list(client.children(parent.id)) if parent else []
         future = period_rule(self.definition.period).at(dt.date(dt.date.today().year + 1, 12, 31))
         latest = latest_before(period_title(page.title, future), children)
@@ -131,13 +132,6 @@ class OnlineCheck:
 
         with closing(SlackDirectoryHook(slack_conn_id=conn_id)) as hook:
             hook.find_channels(channels)
-
-
-def _find(client: ConfluenceClient, space: str, title: str) -> Page:
-    page = client.find_page(space, title, body=True)
-    if page is None or page.status != "current":
-        raise NotFound(f"no page {title!r} in the space {space}", advice="check title and space in the definition")
-    return page
 
 
 def _missing(fill: Fill, document: PageDocument) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from workplace_provider.confluence.pages.edits import ShiftDates
 from workplace_provider.confluence.publishing.copy import CopySpec, PageCopier, find_source
+from workplace_provider.confluence.publishing.current import find_current
 from workplace_provider.confluence.publishing.document import DocumentSpec, DocumentUpdater
 from workplace_provider.confluence.publishing.labels import LabelRule
 from workplace_provider.confluence.publishing.update import PageUpdater, UpdateSpec
@@ -219,7 +220,7 @@ class ExistingPage:
         return self._updater.run(self._updater.plan(self._page()))
 
     def _page(self) -> Page:
-        return _current_page(self._client, self._request.spec.space, self._request.title, "page")
+        return find_current(self._client, self._request.spec.space, self._request.title, "page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +245,7 @@ class _Template:
 
     def _page(self, *, body: bool = False) -> Page:
         spec = self.request.spec
-        return _current_page(self.client, spec.space, _template_name(spec), "template page", body=body)
+        return find_current(self.client, spec.space, _template_name(spec), "template page", body=body)
 
 
 def _rolls(spec: PageSpec) -> list[str]:
@@ -267,7 +268,7 @@ def _template_name(spec: PageSpec) -> str:
 def _previous_page(client: ConfluenceClient, request: PageRequest) -> Page:
     spec = request.spec
     # A rehearsal copies the real page of the period before, which is under the real parent.
-    parent = _current_page(client, spec.space, spec.parent, "parent page").id if spec.parent else None
+    parent = find_current(client, spec.space, spec.parent, "parent page").id if spec.parent else None
     return find_source(
         client,
         space=spec.space,
@@ -281,17 +282,7 @@ def _previous_page(client: ConfluenceClient, request: PageRequest) -> Page:
 def _parent_id(client: ConfluenceClient, request: PageRequest) -> str | None:
     if not request.parent:
         return None
-    return _current_page(client, request.spec.space, request.parent, "parent page").id
-
-
-def _current_page(client: ConfluenceClient, space: str, title: str, role: str, *, body: bool = True) -> Page:
-    page = client.find_page(space, title, body=body)
-    if page is None or page.status != "current":
-        raise NotFound(
-            f"no {role} {title!r} in the space {space}" + (f"; it is {page.status}" if page else ""),
-            advice="check title and space in the definition, and that the connection's account may see the page",
-        )
-    return page
+    return find_current(client, request.spec.space, request.parent, "parent page").id
 
 
 def as_labels(labels: Sequence[str]) -> tuple[str, ...]:

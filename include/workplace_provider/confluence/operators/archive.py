@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from workplace_provider.common.fields import Field, integer, optional_text, template, text
 from workplace_provider.common.report_date import report_day
-from workplace_provider.confluence.operators.base import ConfluenceOperator, check_one_of, find_current, get_current
+from workplace_provider.confluence.operators.base import ConfluenceOperator, check_one_of
 from workplace_provider.confluence.operators.page_result import PageResult, page_result
+from workplace_provider.confluence.publishing.current import find_current, get_current
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -8,12 +8,11 @@ from workplace_provider.common.fields import Field, optional_text
 from workplace_provider.confluence.operators.base import (
     ConfluenceOperator,
     check_one_of,
-    find_current,
-    get_current,
     task_key,
 )
 from workplace_provider.confluence.operators.page_result import PageResult, page_result
 from workplace_provider.confluence.operators.templates import page_body
+from workplace_provider.confluence.publishing.current import find_current, get_current
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

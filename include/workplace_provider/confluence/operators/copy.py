@@ -14,8 +14,6 @@ from workplace_provider.confluence.operators.base import (
     IfExists,
     IfOpenComments,
     check_one_of,
-    find_current,
-    get_current,
     page_restrictions,
     run_key,
     summarize_plan,
@@ -30,6 +28,7 @@ from workplace_provider.confluence.operators.placement import (
     wanted_status,
 )
 from workplace_provider.confluence.operators.templates import page_edits
+from workplace_provider.confluence.publishing.current import find_current, get_current
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -20,8 +20,6 @@ from workplace_provider.confluence.operators.base import (
     IfExists,
     IfOpenComments,
     check_one_of,
-    find_current,
-    get_current,
     page_restrictions,
     run_key,
     summarize_plan,
@@ -37,6 +35,7 @@ from workplace_provider.confluence.operators.placement import (
     wanted_status,
 )
 from workplace_provider.confluence.operators.templates import page_body, page_edits, render_file
+from workplace_provider.confluence.publishing.current import find_current, get_current
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

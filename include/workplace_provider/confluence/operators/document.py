@@ -24,7 +24,6 @@ from workplace_provider.confluence.operators.base import (
     ConfluenceOperator,
     IfOpenComments,
     check_one_of,
-    find_current,
     page_restrictions,
     run_key,
     shorten_diff,
@@ -42,6 +41,7 @@ from workplace_provider.confluence.operators.templates import (
     ready_edits,
     render_file,
 )
+from workplace_provider.confluence.publishing.current import find_current
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

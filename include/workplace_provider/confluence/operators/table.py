@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.fields import Field, optional_text, template, text
 from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.confluence.operators.base import check_one_of, find_current, get_current
+from workplace_provider.confluence.operators.base import check_one_of
+from workplace_provider.confluence.publishing.current import find_current, get_current
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

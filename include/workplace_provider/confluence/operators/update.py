@@ -10,8 +10,6 @@ from workplace_provider.confluence.operators.base import (
     ConfluenceOperator,
     IfOpenComments,
     check_one_of,
-    find_current,
-    get_current,
     shorten_diff,
     summarize_files,
     task_key,
@@ -19,6 +17,7 @@ from workplace_provider.confluence.operators.base import (
 )
 from workplace_provider.confluence.operators.placement import CONTENT_TYPES, parse_status, wanted_status
 from workplace_provider.confluence.operators.templates import page_edits
+from workplace_provider.confluence.publishing.current import find_current, get_current
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
