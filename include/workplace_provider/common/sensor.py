@@ -87,14 +87,14 @@ class RecheckingSensor(WorkplaceSensor):
         """
         if not self.deferrable:
             return super().execute(context)
-        deadline = datetime.now(UTC) + timedelta(seconds=self.timeout)
-        return self.look_again(context, deadline=deadline.isoformat())
+        return self.look_again(context)
 
     def look_again(self, context: Context, event: Any = None, *, deadline: str = "") -> Any:
         """Check once, and defer again if the condition is not met yet. Deferred tasks resume here, by this name.
 
         :param event: the trigger's event, which has no content
-        :param deadline: time of the sensor's time-out. Airflow's ``dag.test()`` loses the arguments of a deferred task
+        :param deadline: time of the sensor's time-out; by default it begins now, as in the first check. Airflow's
+            ``dag.test()`` loses the arguments of a deferred task
         """
         deadline = deadline or (datetime.now(UTC) + timedelta(seconds=self.timeout)).isoformat()
         result = self.poke(context)

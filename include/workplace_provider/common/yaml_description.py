@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, Union, get_args, get_origin
@@ -69,17 +69,29 @@ def read_yaml(path: Path, refusal: type[ValueError]) -> Any:
     :raises ValueError: (as ``refusal``) if the file cannot be read, or has a duplicate key
     """
     try:
-        return parse_yaml(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise refusal(f"{path.name}: {error}") from error
+    return read_yaml_text(text, path.name, refusal)
+
+
+def read_yaml_text(text: str, where: str, refusal: type[ValueError]) -> Any:
+    """Return the content of a text, as :func:`read_yaml` does for a file.
+
+    :param where: name of the text in messages
+    """
+    try:
+        return _parse(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
         problem = " ".join(part for part in (error.context, error.problem) if part)
-        raise refusal(f"{path.name}{line}: {problem}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError) as error:
-        raise refusal(f"{path.name}: {error}") from error
+        raise refusal(f"{where}{line}: {problem}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise refusal(f"{where}: {error}") from error
 
 
-def parse_yaml(text: str) -> Any:
+def _parse(text: str) -> Any:
     """Return the content of a YAML text, with :class:`YamlMapping` for mappings.
 
     :raises yaml.YAMLError: if the text is not valid, or has a duplicate key
@@ -135,6 +147,39 @@ def check_keys(plain: Any, known: Iterable[str], where: str, refusal: type[Value
         if name not in known:
             of = f"{key} has a key" if key else "there is a key"
             raise refusal(f"{where}{line_of(plain, name)}: {of} {name!r}{closest(name, known)} The keys are {names}")
+
+
+def check_kind(
+    part: Mapping[str, Any],
+    kinds: Mapping[str, tuple[Sequence[str], Sequence[str]]],
+    where: str,
+    refusal: type[ValueError],
+    *,
+    key: str,
+    noun: str,
+    line: str = "",
+) -> str:
+    """Return the ``type`` of a part of a file, which decides its other keys.
+
+    :param kinds: required and optional keys by type
+    :param where: name of the file in messages
+    :param key: key of the part
+    :param noun: word for the part, such as ``target``
+    :param line: line of the part, as :func:`line_of` returns it
+    :raises ValueError: (as ``refusal``) for an unknown type, an unknown key, or a required key without a value
+    """
+    kind = part.get("type")
+    if not isinstance(kind, str) or kind not in kinds:
+        raise refusal(
+            f"{where}{line_of(part, 'type') or line}: {key}.type is {kind!r}{closest(kind, kinds)} It must be one of "
+            f"{', '.join(kinds)}"
+        )
+    needed, optional = kinds[kind]
+    check_keys(part, ("type", *needed, *optional), where, refusal, key=f"{key} of type {kind}")
+    for name in needed:
+        if not part.get(name):
+            raise refusal(f"{where}{line}: {key}.{name} is missing; a {noun} of type {kind} needs it")
+    return kind
 
 
 def converted(plain: Mapping[str, Any], kind: Any, where: str, refusal: type[ValueError], *, path: str = "") -> Any:

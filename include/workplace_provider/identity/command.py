@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.common.outgoing import redact_outgoing
-from workplace_provider.http.redaction import clean_text, sanitize_text
+from workplace_provider.common.terminal import for_terminal, print_text, use_all_connections
+from workplace_provider.http.redaction import sanitize_text
 
 if TYPE_CHECKING:
     from workplace_provider.identity import Directory, SyncState
@@ -33,9 +32,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "workplace ident
     :return: exit code: 0 for success, 1 for a problem, 3 for a plan that a gate blocks
     """
     options = _parser(prog).parse_args(arguments)
-    # `airflow connections get` selects Airflow's database as a source of connections in the same way:
-    # airflow.cli.commands.connection_command.
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    use_all_connections()
     if options.action == "reference":
         return _reference()
     if options.action == "check":
@@ -86,7 +83,7 @@ def _check_file(path: Path, options: argparse.Namespace, prog: str) -> int:
         summary = f"{definition.target['type']}, {len(definition.mapping.maps)} attributes"
         if options.online:
             summary += f"; {_check_online(definition, options)}"
-        _print(f"{path}: valid ({summary})")
+        print_text(f"{path}: valid ({summary})")
     return errors.code
 
 
@@ -138,7 +135,7 @@ def _plan(options: argparse.Namespace) -> int:
         plan = plan_sync(definition, target, directory, state, options.only)
     policy = definition.policy
     verdicts = evaluate(plan, policy)
-    _print(markdown_report(plan, name, verdicts=verdicts, rows=options.rows))
+    print_text(markdown_report(plan, name, verdicts=verdicts, rows=options.rows))
     return BLOCKED if blocking_gates(verdicts) else 0
 
 
@@ -230,14 +227,5 @@ def _errors_of(where: str) -> Iterator[_Errors]:
     try:
         yield errors
     except (WorkplaceError, TargetError, ValueError, AirflowException) as error:
-        print(f"{where}: {_for_terminal(sanitize_text(str(error)))}", file=sys.stderr)
+        print(f"{where}: {for_terminal(sanitize_text(str(error)))}", file=sys.stderr)
         errors.code = FAILED
-
-
-def _print(text: str) -> None:
-    print("\n".join(map(_for_terminal, text.splitlines())))
-
-
-def _for_terminal(line: str) -> str:
-    """Return a line without secrets, and without control characters, which a terminal would obey."""
-    return clean_text(redact_outgoing(line))

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from workplace_provider.common.yaml_description import YamlMapping, check_keys, closest, line_of, read_yaml
+from workplace_provider.common.yaml_description import YamlMapping, check_keys, check_kind, closest, line_of, read_yaml
 from workplace_provider.identity.accounts import ACTIVE, EXTERNAL_ID, ID, USER_NAME
 from workplace_provider.identity.directory import MemberKind, empty_mapping
 from workplace_provider.identity.groups import GroupRule, MemberRule, MemberValues, check_names
@@ -277,18 +277,8 @@ def _target(plain: Mapping[str, Any], where: str) -> Mapping[str, Any]:
             f"{where}{line_of(plain, 'target')}: target is {'missing' if target is None else repr(target)}. Name the "
             "system, such as target: {type: scim, conn_id: …}"
         )
-    place = f"{where}{line_of(plain, 'target')}"
-    kind = target.get("type")
-    if not isinstance(kind, str) or kind not in TARGET_KEYS:
-        raise DefinitionError(
-            f"{where}{line_of(plain, 'target', 'type')}: target.type is {kind!r}{closest(kind, TARGET_KEYS)} It must be "
-            f"one of {', '.join(TARGET_KEYS)}"
-        )
-    needed, optional = TARGET_KEYS[kind]
-    check_keys(target, ("type", *needed, *optional), where, DefinitionError, key=f"target of type {kind}")
-    for name in needed:
-        if not target.get(name):
-            raise DefinitionError(f"{place}: target.{name} is missing; a target of type {kind} needs it")
+    line = line_of(plain, "target")
+    check_kind(target, TARGET_KEYS, where, DefinitionError, key="target", noun="target", line=line)
     for name, value in target.items():
         _check_target_value(name, value, f"{where}{line_of(plain, 'target', name)}")
     return target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -250,7 +251,7 @@ class GroupWriter:
             batch = batches.pop(0)
             self._begin([ready[account_id] for account_id in batch])
             try:
-                self._send(lambda batch=batch: target.change_members(group_id, **{"add" if adds else "remove": batch}))  # type: ignore[misc]
+                self._send(partial(target.change_members, group_id, add=batch if adds else (), remove=() if adds else batch))
             except TargetError as error:
                 refused = error.invalid or isinstance(error, AccountMissing)
                 if refused and len(batch) > 1:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.common.yaml_description import check_keys, closest, line_of
+from workplace_provider.common.yaml_description import check_kind, closest, line_of
 from workplace_provider.identity.text import fold_case
 
 if TYPE_CHECKING:
@@ -73,17 +73,7 @@ def check_source(source: Any, where: str, refusal: type[ValueError]) -> Mapping[
 def _check(source: Any, where: str, key: str, refusal: type[ValueError]) -> Mapping[str, Any]:
     if not isinstance(source, Mapping):
         raise refusal(f"{where}: {key} is {source!r}; it must be a mapping such as {{type: slack, conn_id: …}}")
-    kind = source.get("type")
-    if not isinstance(kind, str) or kind not in SOURCE_KEYS:
-        raise refusal(
-            f"{where}{line_of(source, 'type')}: {key}.type is {kind!r}{closest(kind, SOURCE_KEYS)} It must be one of "
-            f"{', '.join(SOURCE_KEYS)}"
-        )
-    needed, optional = SOURCE_KEYS[kind]
-    check_keys(source, ("type", *needed, *optional), where, refusal, key=f"{key} of type {kind}")
-    for name in needed:
-        if not source.get(name):
-            raise refusal(f"{where}{line_of(source)}: {key}.{name} is missing; a source of type {kind} needs it")
+    kind = check_kind(source, SOURCE_KEYS, where, refusal, key=key, noun="source")
     for name, value in source.items():
         if problem := _CHECKS.get(name, _text)(value):
             raise refusal(f"{where}{line_of(source, name)}: {key}.{name} is {value!r}; {problem}")

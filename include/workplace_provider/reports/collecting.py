@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from workplace_provider.common.dag_files import portable_path
+from workplace_provider.reports.changes import MOST_ROWS
 from workplace_provider.reports.definition import (
     FileSource,
     JiraSource,
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
 
     from workplace_provider.common.periods import PeriodRule
-
-MOST_ROWS: Final = 10_000
-"""Most rows of a query. A page with more cannot be read, and XCom is no place for them."""
 
 
 @dataclass(frozen=True)

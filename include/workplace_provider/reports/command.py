@@ -13,8 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.common.outgoing import redact_outgoing
-from workplace_provider.http.redaction import clean_text
+from workplace_provider.common.terminal import for_terminal, print_text, use_all_connections
 from workplace_provider.reports.placeholders import period_title
 from workplace_provider.reports.reading import ReportError, parse_definition, period_rule, read_definition
 
@@ -80,8 +79,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "workplace repor
     :return: exit code: 0 for success, 1 for a problem
     """
     options = _parser(prog).parse_args(arguments)
-    # As `airflow connections get` does, so that connections are also read from Airflow's database.
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    use_all_connections()
     actions: dict[str, Callable[[argparse.Namespace], int]] = {
         "new": _new,
         "check": _check,
@@ -91,7 +89,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "workplace repor
     try:
         return actions[options.action](options)
     except (ReportError, OSError) as error:
-        print(f"{prog}: {_for_terminal(str(error))}", file=sys.stderr)
+        print(f"{prog}: {for_terminal(str(error))}", file=sys.stderr)
         return FAILED
 
 
@@ -138,8 +136,8 @@ def _new(options: argparse.Namespace) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("x", encoding="utf-8") as stream:
         stream.write(text)
-    _print(f"{path}: created. Next: workplace report check {path} --online")
-    _print(f"The first page: {_title_today(definition)}")
+    print_text(f"{path}: created. Next: workplace report check {path} --online")
+    print_text(f"The first page: {_title_today(definition)}")
     return 0
 
 
@@ -162,16 +160,16 @@ def _check(options: argparse.Namespace) -> int:
             if other != path.name:
                 raise ReportError(f"{path.name}: page.title is that of {other}; two reports cannot write one page")
         except ReportError as error:
-            print(_for_terminal(str(error)), file=sys.stderr)
+            print(for_terminal(str(error)), file=sys.stderr)
             code = FAILED
             continue
         problems = list(_online(definition, path)) if options.online else []
         for problem in problems:
-            print(_for_terminal(f"{path.name}: {problem}"), file=sys.stderr)
+            print(for_terminal(f"{path.name}: {problem}"), file=sys.stderr)
         if problems:
             code = FAILED
             continue
-        _print(
+        print_text(
             f"{path}: valid ({len(definition.sources)} sources, {len(definition.checks)} checks; "
             f"today's page: {_title_today(definition)})"
         )
@@ -213,9 +211,9 @@ def _preview(options: argparse.Namespace) -> int:
         preview = ObjectStoragePath(composed["preview"]["uri"]).read_text(encoding="utf-8")
     target = options.out / f"{definition.id}.html"
     target.write_text(preview, encoding="utf-8")
-    _print(f"{target}: the preview of “{composed['title']}”")
+    print_text(f"{target}: the preview of “{composed['title']}”")
     for line in (*composed["changes"], *composed["checks"]):
-        _print(f"  {line}")
+        print_text(f"  {line}")
     return 0
 
 
@@ -233,12 +231,3 @@ def _title_today(definition: ReportDefinition) -> str:
         return definition.page.title
     today = datetime.now(ZoneInfo(definition.timezone)).date()
     return period_title(definition.page.title, period_rule(definition.period).at(today))
-
-
-def _print(text: str) -> None:
-    print(_for_terminal(text))
-
-
-def _for_terminal(line: str) -> str:
-    """Return a line without secrets, and without control characters, which a terminal would obey."""
-    return clean_text(redact_outgoing(line))

@@ -23,7 +23,6 @@ from airflow.sdk import (
     AssetAll,
     AssetAny,
     BaseOperator,
-    CronTriggerTimetable,
     Param,
     TaskGroup,
     get_parsing_context,
@@ -32,6 +31,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowTimetableInvalid
 
 from workplace_provider.common import WorkplaceRetryPolicy
 from workplace_provider.common.outgoing import slack_text
+from workplace_provider.common.schedules import cron_timetable, named_asset
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.reports.collecting import SourceTasks, find_beside
 from workplace_provider.reports.definition import (
@@ -169,14 +169,12 @@ class _ReportDag:
     def _schedule(self) -> Any:
         schedule = self._report.schedule
         if isinstance(schedule, str):
-            timetable = CronTriggerTimetable(schedule, timezone=self._report.timezone)
             try:
-                timetable.validate()
+                return cron_timetable(schedule, self._report.timezone)
             except AirflowTimetableInvalid as error:
                 raise ValueError(
                     f"schedule is {schedule!r}; it must be a cron expression such as '0 9 * * THU': {error}"
                 ) from None
-            return timetable
         return _assets(schedule) if schedule is not None else None
 
     def _default_args(self) -> dict[str, Any]:
@@ -343,18 +341,12 @@ def _assets(schedule: AssetSchedule) -> Any:
     if bool(schedule.asset) == (group is not None):
         raise ValueError("schedule must have either asset or assets")
     if group is None:
-        return [_asset(schedule.asset)]
+        return [named_asset(schedule.asset, "schedule.asset")]
     if bool(group.all) == bool(group.any):
         raise ValueError("schedule.assets must have either all or any")
     if group.all:
-        return AssetAll(*map(_asset, group.all))
-    return AssetAny(*map(_asset, group.any))
-
-
-def _asset(name: str) -> Asset:
-    if not name.isascii():
-        raise ValueError(f"schedule names the asset {name!r}; names of Airflow assets must be ASCII")
-    return Asset(name)
+        return AssetAll(*(named_asset(name, "schedule.assets") for name in group.all))
+    return AssetAny(*(named_asset(name, "schedule.assets") for name in group.any))
 
 
 def _cell(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -78,9 +78,7 @@ def figure_of(value: Any, form: str = "") -> Figure | None:
 def align(first: Figure, second: Figure) -> tuple[Figure, Figure]:
     """Return two numbers of a column with the same number of decimals, so that 7.5 and 7.25 read 7.50 and 7.25."""
     decimals = max(first.decimals, second.decimals)
-    return tuple(  # type: ignore[return-value]
-        Figure(figure.value, decimals, figure.prefix, figure.suffix, figure.grouped) for figure in (first, second)
-    )
+    return replace(first, decimals=decimals), replace(second, decimals=decimals)
 
 
 def total(values: Sequence[Any]) -> Decimal:

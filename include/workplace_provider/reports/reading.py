@@ -16,7 +16,6 @@ from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
-import yaml
 
 from workplace_provider.common.periods import PeriodRule
 from workplace_provider.common.yaml_description import (
@@ -26,7 +25,7 @@ from workplace_provider.common.yaml_description import (
     converted,
     first_line,
     line_of,
-    parse_yaml,
+    read_yaml_text,
 )
 from workplace_provider.reports.definition import (
     ANNOUNCEMENTS,
@@ -90,14 +89,7 @@ def parse_definition(text: str, where: str, report_id: str) -> ReportDefinition:
     :param report_id: id of the report and its DAG
     :raises ReportError: if the text is invalid
     """
-    try:
-        plain = parse_yaml(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f", line {mark.line + 1}" if mark else ""
-        raise ReportError(f"{where}{line}: {' '.join(filter(None, (error.context, error.problem)))}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ReportError(f"{where}: {error}") from error
+    plain = read_yaml_text(text, where, ReportError)
     if not isinstance(plain, YamlMapping):
         plain = YamlMapping(plain) if isinstance(plain, dict) else plain
     definition = _Reader(where).definition(plain, report_id)

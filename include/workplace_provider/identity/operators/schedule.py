@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from airflow.sdk import Asset, CronTriggerTimetable, get_parsing_context
 from airflow.sdk.exceptions import AirflowTimetableInvalid
 
+from workplace_provider.common.schedules import check_zone, cron_timetable, named_asset
 from workplace_provider.common.yaml_description import read_yaml
 from workplace_provider.identity.definition import DefinitionError
 
@@ -128,23 +128,21 @@ def schedule_of(plain: Mapping[str, Any], where: str) -> Schedule | None:
     if schedule == WITH_SNAPSHOT:
         return None
     if isinstance(schedule, Mapping) and list(schedule) == ["asset"] and isinstance(schedule["asset"], str):
-        # Airflow only allows ASCII names: airflow.sdk.definitions.asset.
-        if not schedule["asset"].isascii():
-            raise DefinitionError(f"{where}: schedule.asset is {schedule['asset']!r}; names of Airflow assets must be ASCII")
-        return [Asset(schedule["asset"])]
+        try:
+            return [named_asset(schedule["asset"], "schedule.asset")]
+        except ValueError as error:
+            raise DefinitionError(f"{where}: {error}") from None
     if not isinstance(schedule, str):
         raise _invalid(schedule, where)
     zone = str(plain.get("timezone") or "UTC")
     try:
-        ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):
-        raise DefinitionError(f"{where}: timezone is {zone!r}; it must be a name such as Asia/Seoul") from None
-    timetable = CronTriggerTimetable(schedule, timezone=zone)
+        check_zone(zone)
+    except ValueError as error:
+        raise DefinitionError(f"{where}: {error}") from None
     try:
-        timetable.validate()
+        return cron_timetable(schedule, zone)
     except AirflowTimetableInvalid:
         raise _invalid(schedule, where) from None
-    return timetable
 
 
 def _invalid(schedule: Any, where: str) -> DefinitionError:

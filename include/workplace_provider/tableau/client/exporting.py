@@ -53,20 +53,7 @@ class ViewExports:
         *,
         allow_empty: bool = False,
     ) -> Exported:
-        """Stream a view into a sink, and check the file.
-
-        An image or PDF of a view without data is a valid file. The client therefore requests the view's data, too, once for
-        each view and filters.
-
-        :param view: the view
-        :param exported: format of the file, such as ``PNG``
-        :param sink: receives the bytes; publish its content only after this method has returned
-        :param options: filters, size and other options
-        :param allow_empty: export a view without data, too, with a warning
-        :raises EmptyView: the view shows no data with these filters
-        :raises BadResponse: the file is incomplete or of another format
-        :raises WorkplaceError: Tableau returned an error
-        """
+        """Stream a view into a sink, and check the file; see :meth:`TableauClient.export`."""
         self._rest.require(options.needs(exported, custom=view.custom_view is not None))
         warnings: tuple[str, ...] = ()
         if exported not in (CSV, XLSX):
