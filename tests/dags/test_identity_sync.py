@@ -66,7 +66,7 @@ def done_by_sync(sandbox: Sandbox) -> set[tuple[str, str]]:
     return {(each.user_id, each.action) for each in changes if each.actor != MAKER}
 
 
-def told(sandbox: Sandbox) -> list[SlackMessage]:
+def reports(sandbox: Sandbox) -> list[SlackMessage]:
     return [message for message in sandbox.store.messages(CHANNEL) if message.text]
 
 
@@ -104,13 +104,13 @@ def test_the_accounts_follow_the_workspace_and_a_second_run_changes_nothing(
         assert after[name].metadata["externalId"].startswith("slack:T0SANDBOX:U")
     for outsider in ("root", "night.shift"):
         assert after[outsider] == before[outsider]
-    (message,) = told(sandbox)
+    (message,) = reports(sandbox)
     assert message.text.startswith("*상담 시스템*: 2 created, 1 linked, 1 updated, 2 disabled\n")
     changes = len(sandbox.store.member_changes())
     second = run(dag, MORNING + timedelta(days=1))
     assert second.state == DagRunState.SUCCESS
     assert states(second, "sync.tell") == ["skipped"]
-    assert (accounts(sandbox), len(sandbox.store.member_changes()), len(told(sandbox))) == (after, changes, 1)
+    assert (accounts(sandbox), len(sandbox.store.member_changes()), len(reports(sandbox))) == (after, changes, 1)
 
 
 def test_a_look_writes_nothing_and_tells(sandbox: Sandbox, project: Callable[..., Any]) -> None:
@@ -118,7 +118,7 @@ def test_a_look_writes_nothing_and_tells(sandbox: Sandbox, project: Callable[...
     drun = run(project()["identity_sync"], mode="plan")
     assert drun.state == DagRunState.SUCCESS
     assert accounts(sandbox) == before
-    (message,) = told(sandbox)
+    (message,) = reports(sandbox)
     assert "planned, nothing is written yet: 2 created" in message.text
 
 
@@ -137,7 +137,7 @@ def test_events_about_members_have_a_dag_when_they_are_switched_on(
     assert drun.state == DagRunState.SUCCESS
     assert {name: each for name, each in accounts(sandbox).items() if name != "saebom"} == before
     assert accounts(sandbox)["saebom"].enabled
-    assert "*상담 시스템*: 1 created" in told(sandbox)[-1].text
+    assert "*상담 시스템*: 1 created" in reports(sandbox)[-1].text
 
 
 def test_systems_and_connections_are_chosen_from_lists(project: Callable[..., Any], tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_systems_and_connections_are_chosen_from_lists(project: Callable[..., An
 
 def test_one_person_on_demand(sandbox: Sandbox, project: Callable[..., Any]) -> None:
     run(project()["identity_sync"], only=["emma@example.com"], targets=None, announce_in=None)
-    assert told(sandbox) == []
+    assert reports(sandbox) == []
     assert done_by_sync(sandbox) == {("emma", "created")}
 
 
@@ -164,7 +164,7 @@ def test_one_that_fails_keeps_no_other_from_its_run(sandbox: Sandbox, project: C
     assert states(drun, "sync.apply") == ["upstream_failed", "success", "success"]
     assert "emma" in (tmp_path / "crm.csv").read_text("utf-8-sig")
     assert ("emma", "created") in done_by_sync(sandbox)
-    assert any("broken.yaml" in message.text for message in told(sandbox))
+    assert any("broken.yaml" in message.text for message in reports(sandbox))
     # The directory was read once for all of them.
     assert len(sandbox.requests("/slack/api/users.list")) == 1
 

@@ -43,7 +43,7 @@ def context(due: datetime = DUE) -> Any:
     }
 
 
-def told(login: str = "octocat", *, due: datetime = DUE, **arguments: Any) -> dict[str, Any]:
+def outcome(login: str = "octocat", *, due: datetime = DUE, **arguments: Any) -> dict[str, Any]:
     options = {"github_conn_id": "github_default", **arguments}
     found = GithubContributionsOperator(task_id="streak", login=login, **options).execute(context(due))
     assert json.loads(json.dumps(found)) == found
@@ -53,7 +53,7 @@ def told(login: str = "octocat", *, due: datetime = DUE, **arguments: Any) -> di
 @pytest.mark.parametrize("conn_id", ["github_default", "github_page"])
 def test_somebody_who_has_done_it_today(sandbox: Sandbox, conn_id: str) -> None:
     sandbox.github.set_streak("octocat", 12, count=3)
-    found = told(" @octocat ", github_conn_id=conn_id)
+    found = outcome(" @octocat ", github_conn_id=conn_id)
     calendar = found.pop("calendar")
     assert found == {
         "found": True,
@@ -76,47 +76,49 @@ def test_somebody_who_has_done_it_today(sandbox: Sandbox, conn_id: str) -> None:
 
 def test_somebody_who_has_not_yet(sandbox: Sandbox) -> None:
     sandbox.github.set_streak("octocat", 12, last=TODAY - timedelta(days=1))
-    found = told()
+    found = outcome()
     assert (found["streak"], found["today"]) == (12, 0)
     assert found["text"].endswith("*12 days* in a row: nothing yet today.")
 
 
 def test_a_streak_that_is_older_than_the_calendar(sandbox: Sandbox) -> None:
     sandbox.github.set_streak("octocat", 1000)
-    assert {(found["streak"], found["at_least"]) for found in (told(), told(github_conn_id="github_page"))} == {
+    assert {(found["streak"], found["at_least"]) for found in (outcome(), outcome(github_conn_id="github_page"))} == {
         (365, True),
         (371, True),
     }
-    assert "*at least 365 days*" in told()["text"]
+    assert "*at least 365 days*" in outcome()["text"]
 
 
 def test_the_day_is_the_persons_own_at_the_time_of_the_question(sandbox: Sandbox) -> None:
     """At 15:30 UTC it is half past midnight in Seoul, where GitHub's page has no square yet, and early in Honolulu."""
     sandbox.github.set_streak("octocat", 5)
     due = datetime(2026, 11, 28, 15, 30, tzinfo=UTC)
-    seoul = told(tz="Asia/Seoul", due=due, github_conn_id="github_page")
+    seoul = outcome(tz="Asia/Seoul", due=due, github_conn_id="github_page")
     assert (seoul["streak"], seoul["today"], seoul["last_day"]) == (5, None, "2026-11-28")
     assert seoul["text"].endswith("GitHub does not show today yet.")
-    assert told(tz="Asia/Seoul", due=due)["today"] == 0  # the API is asked for that day
-    early = told(tz="Pacific/Honolulu", due=datetime(2026, 11, 28, 8, 0, tzinfo=UTC), github_conn_id="github_page")
+    assert outcome(tz="Asia/Seoul", due=due)["today"] == 0  # the API is asked for that day
+    early = outcome(tz="Pacific/Honolulu", due=datetime(2026, 11, 28, 8, 0, tzinfo=UTC), github_conn_id="github_page")
     assert (early["streak"], early["today"], early["last_day"]) == (4, 1, "2026-11-27")
     assert "2026-11-28" not in early["calendar"]
 
 
 def test_a_run_that_is_cleared_days_later_says_what_it_said(sandbox: Sandbox) -> None:
     sandbox.github.set_streak("octocat", 5)
-    before = told()
+    before = outcome()
     sandbox.github.set_today(TODAY + timedelta(days=9))
-    assert told() == before
-    assert told(today="2026-11-26")["streak"] == 3
-    assert told(today=date(2026, 11, 26))["streak"] == told(today=datetime(2026, 11, 26, 23, tzinfo=UTC))["streak"] == 3
+    assert outcome() == before
+    assert outcome(today="2026-11-26")["streak"] == 3
+    assert (
+        outcome(today=date(2026, 11, 26))["streak"] == outcome(today=datetime(2026, 11, 26, 23, tzinfo=UTC))["streak"] == 3
+    )
     with pytest.raises(AirflowFailException, match=r"calendar of octocat is from .* and does not include 2030-01-01"):
-        told(today="2030-01-01", github_conn_id="github_page")
+        outcome(today="2030-01-01", github_conn_id="github_page")
 
 
 def test_the_picture_is_an_artifact(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.github.set_streak("octocat", 12)
-    found = told(image="True", output_path=str(tmp_path))
+    found = outcome(image="True", output_path=str(tmp_path))
     (artifact,) = as_artifacts(found["image"])
     assert (artifact.name, artifact.media_type) == ("contributions_octocat_2026-11-28.png", "image/png")
     with artifact.open() as stream:
@@ -125,7 +127,7 @@ def test_the_picture_is_an_artifact(sandbox: Sandbox, tmp_path: Path) -> None:
     with Image.open(io.BytesIO(content)) as image:
         image.load()
         assert (image.format, list(image.size)) == ("PNG", artifact.facts["pixels"])
-    assert told(image=True, output_path=str(tmp_path))["image"] == found["image"]
+    assert outcome(image=True, output_path=str(tmp_path))["image"] == found["image"]
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
 
 
@@ -134,17 +136,17 @@ def test_without_pillow_only_the_picture_is_missed(
 ) -> None:
     sandbox.github.set_streak("octocat", 2)
     monkeypatch.setitem(sys.modules, "PIL", None)
-    assert told()["streak"] == 2
+    assert outcome()["streak"] == 2
     with pytest.raises(AirflowFailException, match=r"airflow-provider-workplace\[bot\]"):
-        told(image=True, output_path=str(tmp_path))
+        outcome(image=True, output_path=str(tmp_path))
 
 
 @pytest.mark.parametrize("conn_id", ["github_default", "github_page"])
 @pytest.mark.parametrize("login", ["nobody", "옥토캣 <!channel>", ""])
 def test_an_unknown_name_fails_or_is_answered_kindly(sandbox: Sandbox, login: str, conn_id: str) -> None:
     with pytest.raises(AirflowFailException, match="No GitHub user"):
-        told(login, github_conn_id=conn_id)
-    found = told(login, github_conn_id=conn_id, on_unknown="answer")
+        outcome(login, github_conn_id=conn_id)
+    found = outcome(login, github_conn_id=conn_id, on_unknown="answer")
     assert (found["found"], found["login"], found["streak"], found["url"]) == (False, login, None, None)
     assert "<!channel>" not in found["text"]
     assert found["text"].endswith("?")
@@ -152,14 +154,14 @@ def test_an_unknown_name_fails_or_is_answered_kindly(sandbox: Sandbox, login: st
 
 def test_a_template_that_found_no_name_is_nobodys(sandbox: Sandbox) -> None:
     sandbox.github.set_streak("None", 5)
-    assert told("None", on_unknown="answer")["text"] == "Which GitHub user do you mean?"
+    assert outcome("None", on_unknown="answer")["text"] == "Which GitHub user do you mean?"
 
 
 def test_a_page_that_has_changed_is_no_kind_answer(sandbox: Sandbox) -> None:
     sandbox.github.set_streak("octocat", 2)
     sandbox.github.set_markup("no-tool-tips")
     with pytest.raises(AirflowFailException, match=r"The contributions page has changed: expected .*, found none"):
-        told(github_conn_id="github_page", on_unknown="answer")
+        outcome(github_conn_id="github_page", on_unknown="answer")
 
 
 def test_a_busy_site_is_asked_again_by_airflow_when_it_wishes(sandbox: Sandbox) -> None:
@@ -167,7 +169,7 @@ def test_a_busy_site_is_asked_again_by_airflow_when_it_wishes(sandbox: Sandbox) 
     for conn_id in ("github_default", "github_page"):
         sandbox.github.ratelimit(retry_after=600)
         with pytest.raises(errors.RateLimited) as busy:
-            told(github_conn_id=conn_id)
+            outcome(github_conn_id=conn_id)
         assert busy.value.retry_after == 600
 
 
@@ -184,12 +186,12 @@ def test_a_busy_site_is_asked_again_by_airflow_when_it_wishes(sandbox: Sandbox) 
 def test_arguments_that_cannot_be(sandbox: Sandbox, arguments: dict[str, Any], message: str) -> None:
     sandbox.github.set_streak("octocat", 2)
     with pytest.raises(AirflowFailException, match=message):
-        told(**arguments)
+        outcome(**arguments)
 
 
 def test_what_is_not_enabled_is_skipped_without_a_request(sandbox: Sandbox) -> None:
     with pytest.raises(AirflowSkipException):
-        told(enabled="False")
+        outcome(enabled="False")
     assert sandbox.requests() == []
 
 
@@ -209,7 +211,7 @@ def _connected(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("nothing", [None, "", "None"])
 def test_without_a_connection_it_is_the_public_page_of_github(nothing: Any) -> None:
     with pytest.raises(Connected) as made:
-        told(github_conn_id=nothing)
+        outcome(github_conn_id=nothing)
     assert made.value.args == ("https://github.com", "", 60)
 
 
@@ -235,7 +237,7 @@ def test_without_a_connection_it_is_the_public_page_of_github(nothing: Any) -> N
 def test_connections(monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], base_url: str, token: str) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_GITHUB_OTHER", json.dumps({**fields, "extra": {"read_timeout": "7"}}))
     with pytest.raises(Connected) as made:
-        told(github_conn_id="github_other")
+        outcome(github_conn_id="github_other")
     assert made.value.args == (base_url, token, 7)
 
 
@@ -243,32 +245,32 @@ def test_a_connection_with_a_wrong_extra_or_token_fails_at_once(sandbox: Sandbox
     connection = sandbox.airflow_connections()["github_default"]
     monkeypatch.setenv("AIRFLOW_CONN_WRONG", json.dumps({**connection, "extra": {"read_timeout": "long"}}))
     with pytest.raises(AirflowFailException, match="connection wrong: read_timeout is 'long'"):
-        told(github_conn_id="wrong")
+        outcome(github_conn_id="wrong")
     monkeypatch.setenv("AIRFLOW_CONN_WRONG", json.dumps({**connection, "password": "ghp_secret"}))
     with pytest.raises(AirflowFailException, match="Check the token") as refused:
-        told(github_conn_id="wrong")
+        outcome(github_conn_id="wrong")
     assert "ghp_secret" not in str(refused.value)
 
 
 def test_a_streak_since_a_start_date_is_exact(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.github.set_streak("octocat", 1000)
-    found = told(since="2026-11-19")
+    found = outcome(since="2026-11-19")
     assert (found["streak"], found["at_least"], found["longest"]) == (10, False, 10)
     assert (found["active_days"], found["missed_days"]) == (10, 0)
     assert found["text"].endswith("*10 days* in a row: 1 contribution today. 10 of 10 days since 2026-11-19, none missed.")
     # Earlier years are read, one request for each; the picture has the last one only.
     sandbox.clear_requests()
-    old = told(since=date(2024, 11, 27), image=True, output_path=str(tmp_path))
+    old = outcome(since=date(2024, 11, 27), image=True, output_path=str(tmp_path))
     assert (old["streak"], old["at_least"], len(sandbox.requests("/graphql"))) == (732, False, 3)
     assert as_artifacts(old["image"])[0].facts["pixels"][0] < 1700
 
 
 def test_missed_days_since_a_start_date(sandbox: Sandbox) -> None:
     sandbox.github.set_days("octocat", {"2026-11-20": 2, "2026-11-21": 1, "2026-11-27": 1})
-    found = told(since="2026-11-20", github_conn_id="github_page")
+    found = outcome(since="2026-11-20", github_conn_id="github_page")
     assert (found["streak"], found["longest"], found["active_days"], found["missed_days"]) == (1, 2, 3, 5)
     assert found["text"].endswith("nothing yet today. 3 of 8 days since 2026-11-20, 5 missed.")
-    begun = told(since=TODAY)
+    begun = outcome(since=TODAY)
     assert (begun["streak"], begun["missed_days"], begun["last_day"]) == (0, 0, None)
     assert "no contributions since 2026-11-28" in begun["text"]
 
@@ -285,7 +287,7 @@ def test_missed_days_since_a_start_date(sandbox: Sandbox) -> None:
 def test_a_start_date_that_cannot_be_used(sandbox: Sandbox, since: str, message: str) -> None:
     sandbox.github.set_streak("octocat", 1)
     with pytest.raises(AirflowFailException, match=message):
-        told(since=since, github_conn_id="github_page")
+        outcome(since=since, github_conn_id="github_page")
 
 
 def board(logins: Any, **arguments: Any) -> dict[str, Any]:

@@ -335,18 +335,18 @@ def test_a_system_that_refuses_is_left_alone_until_a_trial_succeeds(
 ONE_OF_EACH_KIND = ("memory", "scim_strict", "scim2_server", "members", "csv")
 CRASHES = [
     pytest.param(
-        anew,
+        replanned,
         after,
         name,
-        id=f"{'planned_anew' if anew else 'taken_up'}-{'after' if after else 'before'}_the_write-{name}",
-        marks=() if name in ONE_OF_EACH_KIND or (after and not anew) else pytest.mark.large,
+        id=f"{'replanned' if replanned else 'resumed'}-{'after' if after else 'before'}_the_write-{name}",
+        marks=() if name in ONE_OF_EACH_KIND or (after and not replanned) else pytest.mark.large,
     )
-    for anew, after, name in itertools.product((False, True), (False, True), SYSTEMS)
+    for replanned, after, name in itertools.product((False, True), (False, True), SYSTEMS)
 ]
 
 
-@pytest.mark.parametrize(("anew", "after", "name"), CRASHES)
-def test_a_crash_at_any_point_ends_the_same(opened: Opened, anew: bool, after: bool, name: str) -> None:
+@pytest.mark.parametrize(("replanned", "after", "name"), CRASHES)
+def test_a_crash_at_any_point_ends_the_same(opened: Opened, replanned: bool, after: bool, name: str) -> None:
     lea, kim = person("Lea"), person("Kim")
     people = (replace(ANN, display_name="Ann 박"), replace(BEN, active=False), EVA, person("Zoe"), lea, kim)
     for at in range(1, len(people) + 1):
@@ -362,7 +362,7 @@ def test_a_crash_at_any_point_ends_the_same(opened: Opened, anew: bool, after: b
             ]
             with pytest.raises(Crash):
                 sync.apply(plan, journal, target=crashing(system.target, at, after=after))
-            if anew:
+            if replanned:
                 plan, journal = sync.plan(*people), MemoryJournal()
             result = sync.apply(plan, journal)
             assert result.complete, result.outcomes

@@ -44,7 +44,7 @@ def test_a_copy_of_a_restricted_page_is_restricted(wiki: TeamWiki, few: set[str]
     assert readers(wiki, page.id) == few
     assert "⏳" not in page.body
     bodies = {version.number: version.body for version in wiki.sandbox.store.versions(page.id)}
-    assert "⏳" in bodies[1], "nobody saw the content before it was restricted"
+    assert "⏳" in bodies[1], "no one saw the content before it was restricted"
 
 
 def test_everybody_may_read_a_copy_only_when_that_is_explicit(wiki: TeamWiki, few: set[str]) -> None:
@@ -128,7 +128,7 @@ def test_groups_by_name(wiki: TeamWiki, monkeypatch: pytest.MonkeyPatch, kind: s
     assert page is not None
     first = wiki.sandbox.store.page_version(page.id, 1)
     assert first is not None
-    assert "비밀" not in first.body, "nobody saw the content before it was restricted"
+    assert "비밀" not in first.body, "no one saw the content before it was restricted"
     given["restrictions"] = {"read": {"groups": ["없는 그룹"]}}
     given["title"] = "둘째"
     with pytest.raises(AirflowFailException, match="No group '없는 그룹' on this Confluence site"):

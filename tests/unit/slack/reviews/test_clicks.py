@@ -73,7 +73,7 @@ class Desk:
         return is_open(message)
 
     @property
-    def told(self) -> list[str]:
+    def replies(self) -> list[str]:
         # Without the sandbox's own: no app is connected.
         whispers = self.workspace.sandbox.slack.whispers(CHANNEL)
         return [whisper.text for whisper in whispers if whisper.name != "Slackbot"]
@@ -94,7 +94,7 @@ def test_the_click_of_a_reviewer_is_the_answer(desk: Desk, button: int, option: 
     assert not desk.is_open
     assert f"{shown} by <@{jimin}> (jimin)" in desk.text
     assert "<!date^1796101320^{date_short_pretty} {time}|2026-12-01 05:02 UTC>" in desk.text
-    assert desk.told == []
+    assert desk.replies == []
 
 
 def test_a_retry_of_the_same_click_changes_nothing(desk: Desk) -> None:
@@ -102,7 +102,7 @@ def test_a_retry_of_the_same_click_changes_nothing(desk: Desk) -> None:
     first, again = desk.handle(click), desk.handle(click)
     assert first == again
     assert len(desk.airflow.received) == 1
-    assert desk.told == []
+    assert desk.replies == []
 
 
 def test_the_second_person_is_told_who_decided(desk: Desk) -> None:
@@ -110,8 +110,8 @@ def test_the_second_person_is_told_who_decided(desk: Desk) -> None:
     desk.click("jimin")
     assert desk.handle(click, event_id="E2").outcome == "decided"
     assert len(desk.airflow.received) == 1
-    (told,) = desk.told
-    assert told.startswith("This review was decided before your click. *Approved* by <@")
+    (reply,) = desk.replies
+    assert reply.startswith("This review was decided before your click. *Approved* by <@")
 
 
 def test_two_people_at_the_same_moment_count_once(desk: Desk) -> None:
@@ -126,10 +126,10 @@ def test_others_are_told_that_they_are_not_assigned(desk: Desk, person: str) -> 
     assert desk.click(person).outcome == "not_assigned"
     assert desk.airflow.received == []
     assert desk.is_open
-    (told,) = desk.told
+    (reply,) = desk.replies
     ids = [slack_id for slack_id, name in desk.people.items() if name != "viewer"]
-    assert told.startswith("You are not assigned to this review")
-    assert told.endswith(f"Assigned: <@{ids[0]}>, <@{ids[1]}>.")
+    assert reply.startswith("You are not assigned to this review")
+    assert reply.endswith(f"Assigned: <@{ids[0]}>, <@{ids[1]}>.")
 
 
 def test_a_person_of_another_workspace_needs_the_id_of_theirs(desk: Desk) -> None:
@@ -143,7 +143,7 @@ def test_a_person_of_another_workspace_needs_the_id_of_theirs(desk: Desk) -> Non
 def test_without_assigned_people_no_one_answers_from_slack(desk: Desk) -> None:
     desk.airflow.reviewers = []
     assert desk.click("jimin").outcome == "not_assigned"
-    assert "Assigned:" not in desk.told[0]
+    assert "Assigned:" not in desk.replies[0]
 
 
 def test_forged_clicks_are_ignored(desk: Desk) -> None:
@@ -165,7 +165,7 @@ def test_forged_clicks_are_ignored(desk: Desk) -> None:
     ):
         assert desk.handle(click, **changes) == ClickResult("ignored"), changes
     assert desk.handle(click, action_id="workplace_review.7").outcome == "ignored", "an option that does not exist"
-    assert (desk.airflow.received, desk.told) == ([], [])
+    assert (desk.airflow.received, desk.replies) == ([], [])
 
 
 def test_a_message_of_another_app_with_the_same_metadata_does_not_count(desk: Desk) -> None:
@@ -193,7 +193,7 @@ def test_a_click_after_the_end_closes_the_message(desk: Desk, changes: dict[str,
     assert desk.airflow.received == []
     assert not desk.is_open
     assert f"*Closed*: {reason}" in desk.text
-    assert desk.told[0].startswith(f"This review is closed: {reason}")
+    assert desk.replies[0].startswith(f"This review is closed: {reason}")
 
 
 def test_the_default_after_the_timeout_is_shown_as_such(desk: Desk) -> None:
@@ -217,7 +217,7 @@ def test_an_answer_to_a_task_that_failed_meanwhile_is_no_answer(desk: Desk, monk
 
     monkeypatch.setattr(desk.airflow, "answer", answer)
     assert desk.click("jimin").outcome == "closed"
-    assert "its task failed at the same moment" in desk.told[0]
+    assert "its task failed at the same moment" in desk.replies[0]
 
 
 def test_an_answer_waits_until_airflow_can_take_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
