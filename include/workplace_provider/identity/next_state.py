@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workplace_provider.identity.plan import GROUP_KINDS, OperationKind
-from workplace_provider.identity.results import GONE, SUCCESSFUL
+from workplace_provider.identity.results import GONE, SUCCESSFUL, OperationStatus
 
 if TYPE_CHECKING:
     from workplace_provider.identity.learning import Observations
@@ -70,7 +70,8 @@ def _groups_after(
                 ids[name] = outcome.account_id
             elif name not in plan.previous.groups:
                 ids.pop(name, None)
-        elif kind == OperationKind.ADD_MEMBER and succeeded:
+        elif kind == OperationKind.ADD_MEMBER and (succeeded or outcome.status == OperationStatus.FAILED):
+            # The system may have made an addition that seemed to fail. If it did not, the next plan drops the account.
             members.setdefault(name, set()).add(outcome.account_id)
         elif kind == OperationKind.REMOVE_MEMBER and succeeded:
             members.setdefault(name, set()).discard(outcome.account_id)

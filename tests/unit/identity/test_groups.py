@@ -354,6 +354,18 @@ def test_a_service_that_does_not_do_what_it_says_is_noticed(service: ScimService
     assert result.outcomes[-1].status == OperationStatus.FAILED
 
 
+def test_a_member_whose_addition_seemed_to_fail_loses_the_membership_when_the_person_moves(service: ScimService) -> None:
+    sync = sync_of(service, RULES[:1])
+    default, service.groups.shown = service.groups.shown, 1
+    assert sync.run(ANN, BEN).outcomes[-1].status == OperationStatus.FAILED
+    service.groups.shown = default
+    assert members(service, DEV) == ["u1", "u2"]
+    people = ANN, replace(BEN, groups=())
+    assert kinds(sync.plan(*people)) == [f"remove_member U2 김 ({DEV})"]
+    assert sync.run(*people).complete
+    assert members(service, DEV) == ["u1"]
+
+
 def test_a_group_that_others_change_at_the_same_time_is_written_with_its_new_version() -> None:
     with scim_service(TERSE) as service:
         service.groups.versions = True
