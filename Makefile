@@ -55,7 +55,7 @@ lock: $(INSTALLED) ## update constraints.txt to the newest matching versions, an
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
 	$(BIN)/python -m uv pip compile pyproject.toml sandbox/pyproject.toml --extra dev --extra celery --extra demo --universal --python-version 3.11 --upgrade \
 	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet --output-file constraints.txt
-	$(BIN)/python -m uv pip compile pyproject.toml --extra bot --extra jira --extra notices --extra s3 --extra tableau --universal --python-version 3.11 \
+	$(BIN)/python -m uv pip compile pyproject.toml --extra bot --extra jira --extra notices --extra reports --extra s3 --extra tableau --universal --python-version 3.11 \
 	  --constraint constraints.txt --generate-hashes \
 	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
 

@@ -116,46 +116,51 @@ class Period:
         """Return the period that many periods later; earlier when negative."""
         if self.rule.every in ("day", "week"):
             days = periods * (7 if self.rule.every == "week" else 1)
-            return Period(self.rule, shift(self.day, days=days))
-        return Period(self.rule, self.rule._report_day(self.rule._first_day(self.day, periods)))
+            return Period(self.rule, shift(self.planned_day, days=days))
+        return Period(self.rule, self.rule._report_day(self.rule._first_day(self.planned_day, periods)))
+
+    @property
+    def planned_day(self) -> dt.date:
+        """The report day by the rule. It names the period, also if holidays have moved the report to another day."""
+        return self.day
 
     @property
     def start(self) -> dt.date:
         """The first day of the period; of a week its Monday."""
         if self.rule.every == "day":
-            return self.day
+            return self.planned_day
         if self.rule.every == "week":
-            return round_down(self.day, "monday")
-        return self.rule._first_day(self.day)
+            return round_down(self.planned_day, "monday")
+        return self.rule._first_day(self.planned_day)
 
     @property
     def end(self) -> dt.date:
         """The last day of the period."""
         if self.rule.every == "day":
-            return self.day
+            return self.planned_day
         if self.rule.every == "week":
             return self.start + dt.timedelta(days=6)
-        return self.rule._first_day(self.day, 1) - dt.timedelta(days=1)
+        return self.rule._first_day(self.planned_day, 1) - dt.timedelta(days=1)
 
     @property
     def quarter(self) -> int:
         """The quarter of the fiscal year, 1 to 4."""
-        return (self.day.month - self.rule.fiscal_start) % 12 // 3 + 1
+        return (self.planned_day.month - self.rule.fiscal_start) % 12 // 3 + 1
 
     @property
     def year(self) -> int:
         """The year, named after the calendar year in which it begins; of a week the year of ISO 8601."""
         if self.rule.every == "week":
-            return self.day.isocalendar().year
-        return self.day.year - (self.day.month < self.rule.fiscal_start)
+            return self.planned_day.isocalendar().year
+        return self.planned_day.year - (self.planned_day.month < self.rule.fiscal_start)
 
     @property
     def label(self) -> str:
         """A sortable name: ``2026-11-19``, ``2026-W47``, ``2026-11``, ``2026-Q4`` or ``2026``."""
         labels: dict[Every, Callable[[], str]] = {
-            "day": self.day.isoformat,
-            "week": lambda: f"{self.year}-W{self.day.isocalendar().week:02}",
-            "month": lambda: f"{self.day:%Y-%m}",
+            "day": self.planned_day.isoformat,
+            "week": lambda: f"{self.year}-W{self.planned_day.isocalendar().week:02}",
+            "month": lambda: f"{self.planned_day:%Y-%m}",
             "quarter": lambda: f"{self.year}-Q{self.quarter}",
             "year": lambda: str(self.year),
         }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["WEEKDAYS", "format_date", "report_date", "report_day", "report_title", "report_window", "title_on"]
 
 _DIRECTIVE = re.compile(r"%(-?[A-Za-z%])")
+_DAY_DIRECTIVES: Final = frozenset("aAdjuwxD") | {"-d", "-j"}
 _DATE_DIRECTIVES: Final = frozenset("aAbBdjmUuVwWxyYGD") | {"-d", "-m", "-j", "-V"}
 
 
@@ -106,6 +107,11 @@ def title_on(pattern: str, day: date) -> str:
             "add directives such as %Y%m%d, or %G-W%V for the ISO week"
         )
     return format_date(pattern, day)
+
+
+def names_day(pattern: str) -> bool:
+    """Return whether a pattern has directives for a day, not only for its week, month or year."""
+    return not _DAY_DIRECTIVES.isdisjoint(_DIRECTIVE.findall(pattern))
 
 
 def format_date(pattern: str, day: date) -> str:

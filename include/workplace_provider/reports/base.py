@@ -45,7 +45,7 @@ class ReportOperator(WorkplaceOperator):
     def _rule(self) -> PeriodRule:
         from workplace_provider.reports.reading import period_rule
 
-        return period_rule(self.definition.period)
+        return period_rule(self.definition)
 
     @cached_property
     def _manifests(self) -> ManifestStore:

@@ -230,4 +230,4 @@ def _title_today(definition: ReportDefinition) -> str:
     if definition.page.source == "existing":
         return definition.page.title
     today = datetime.now(ZoneInfo(definition.timezone)).date()
-    return period_title(definition.page.title, period_rule(definition.period).at(today))
+    return period_title(definition.page.title, period_rule(definition).at(today))

@@ -38,6 +38,13 @@ class PeriodSpec(_Part, frozen=True):
     fiscal_start: int = 1
 
 
+class Holidays(_Part, frozen=True):
+    """Public holidays: a country such as ``KR``, or its subdivision such as ``DE-BY``, and where the report moves."""
+
+    calendar: str
+    move: Literal["previous", "next", "skip"] = "previous"
+
+
 class AssetGroup(_Part, frozen=True):
     """Assets of which all, or any, must have been updated."""
 
@@ -368,6 +375,7 @@ class ReportDefinition(_Part, frozen=True):
     tags: list[str] = []
     schedule: str | AssetSchedule | None = None
     timezone: str = "UTC"
+    holidays: Holidays | None = None
     sources: dict[str, Source] = {}
     checks: list[Check] = []
     fill: list[Fill] = []

@@ -42,12 +42,14 @@ from workplace_provider.reports.definition import (
     SlackSource,
     TextFill,
 )
+from workplace_provider.reports.due import ReportDueOperator
 from workplace_provider.reports.operators import ReportCheckOperator, ReportComposeOperator, ReportPublishOperator
 from workplace_provider.reports.reading import ReportError, parse_duration, period_rule, read_definition
 from workplace_provider.reports.texts import COMPOSE, PUBLISH, AnnouncementText, FileText, defined, plain
 
 if TYPE_CHECKING:
     from workplace_provider.common.periods import PeriodRule
+    from workplace_provider.reports.timetable import HolidayCronTimetable
 
 log = get_logger("workplace_provider.reports")
 
@@ -145,7 +147,7 @@ class _ReportDag:
     def __init__(self, definition: ReportDefinition, folder: Path) -> None:
         self._report = definition
         self._folder = folder
-        self._rule: PeriodRule = period_rule(definition.period)
+        self._rule: PeriodRule = period_rule(definition)
 
     def build(self) -> DAG:
         report = self._report
@@ -170,12 +172,20 @@ class _ReportDag:
         schedule = self._report.schedule
         if isinstance(schedule, str):
             try:
-                return cron_timetable(schedule, self._report.timezone)
+                plain = cron_timetable(schedule, self._report.timezone)
             except AirflowTimetableInvalid as error:
                 raise ValueError(
                     f"schedule is {schedule!r}; it must be a cron expression such as '0 9 * * THU': {error}"
                 ) from None
+            return plain if self._report.holidays is None else self._moving(schedule)
         return _assets(schedule) if schedule is not None else None
+
+    def _moving(self, cron: str) -> HolidayCronTimetable:
+        from workplace_provider.reports.holidays import HolidayRule
+        from workplace_provider.reports.timetable import HolidayCronTimetable
+
+        assert isinstance(self._rule, HolidayRule)  # noqa: S101 - for mypy
+        return HolidayCronTimetable(cron, timezone=self._report.timezone, rule=self._rule)
 
     def _default_args(self) -> dict[str, Any]:
         arguments: dict[str, Any] = {
@@ -254,6 +264,9 @@ class _ReportDag:
             trigger_rule="none_failed",
             outlets=[Asset(report.id)] if report.id.isascii() else [],
         )
+        if report.holidays:
+            due = ReportDueOperator(task_id="due", definition=report)
+            due >> ([*sources.values()] or [checks.operator])
         compose >> review >> publish
         for number, announcement in enumerate(report.announce, 1):
             publish >> self._announcement(number, announcement, outputs, publish.output)

@@ -115,7 +115,7 @@ class OnlineCheck:
             return find_current(client, page.space, page.title).body
         parent = find_current(client, page.space, page.parent) if page.parent else None
         children = list(client.children(parent.id)) if parent else []
-        future = period_rule(self.definition.period).at(dt.date(dt.date.today().year + 1, 12, 31))
+        future = period_rule(self.definition).at(dt.date(dt.date.today().year + 1, 12, 31))
         latest = latest_before(period_title(page.title, future), children)
         if latest is None:
             raise NotFound(f"no page like {page.title!r} under {page.parent!r}, to make the first report from")

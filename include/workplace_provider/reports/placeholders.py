@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.common.report_date import format_date, title_on
+from workplace_provider.common.report_date import format_date, names_day, title_on
 from workplace_provider.common.yaml_description import closest
 
 if TYPE_CHECKING:
@@ -86,12 +86,12 @@ class PeriodView:
     @property
     def month(self) -> str:
         """The month of the report day with two digits."""
-        return f"{self.period.day:%m}"
+        return f"{self.period.planned_day:%m}"
 
     @property
     def week(self) -> str:
         """The number of the ISO week with two digits."""
-        return f"{self.period.day:%V}"
+        return f"{self.period.planned_day:%V}"
 
     @property
     def previous(self) -> PeriodView:
@@ -111,7 +111,9 @@ def period_title(pattern: str, period: Period) -> str:
     """
     view = PeriodView(period)
     filled = _TITLE_NAMES.sub(lambda match: str(getattr(view, match[1])), pattern)
-    return title_on(pattern, period.day) if filled == pattern else format_date(filled, period.day)
+    # A report day that has moved into another month must not give two periods one title.
+    day = period.day if names_day(pattern) else period.planned_day
+    return title_on(pattern, day) if filled == pattern else format_date(filled, day)
 
 
 def has_placeholder(text: str) -> bool:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from workplace_provider.common.periods import PeriodRule
+from workplace_provider.common.periods import Period, PeriodRule
 from workplace_provider.common.yaml_description import (
     YamlMapping,
     check_keys,
@@ -204,8 +204,10 @@ class _Reader:
 
     def _value(self, value: Any, name: str, kind: Any, parent: Any) -> Any:
         """Return the value of a key of the file."""
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        if _is_struct(kind):
             return self._part(value, kind, name, line_of(parent, name))
+        if isinstance(value, Mapping) and (parts := [part for part in get_args(kind) if _is_struct(part)]):
+            return self._part(value, parts[0], name, line_of(parent, name))
         wrapper = msgspec.defstruct("wrapper", [(name, kind)])
         own = YamlMapping({name: value})
         own.lines = {name: parent.lines[name]} if isinstance(parent, YamlMapping) else {}
@@ -247,8 +249,9 @@ class _Rules:
             raise self._error(f"{name}: {error}", *keys) from None
 
     def _check_period(self) -> None:
-        spec = self.definition.period
-        self._parsed(period_rule, spec, "period", "period")
+        self._parsed(lambda spec: PeriodRule(**msgspec.structs.asdict(spec)), self.definition.period, "period", "period")
+        if self.definition.holidays:
+            self._parsed(_next_report, self.definition, "holidays", "holidays")
         try:
             ZoneInfo(self.definition.timezone)
         except (KeyError, ValueError, OSError):
@@ -259,7 +262,7 @@ class _Rules:
     def _check_page(self) -> None:
         page = self.definition.page
         if page.source != "existing":
-            period = period_rule(self.definition.period).at(date(2026, 11, 26))
+            period = period_rule(self.definition).at(date(2026, 11, 26))
             self._parsed(lambda title: period_title(title, period), page.title, "page.title", "page", "title")
         if isinstance(page.source, PageSource) and bool(page.source.template) == bool(page.source.file):
             raise self._error("page.from must have either template or file", "page", "from")
@@ -368,12 +371,26 @@ class _Rules:
         return sources[name]
 
 
-def period_rule(spec: Any) -> PeriodRule:
-    """Return the rule of a definition's period.
+def period_rule(definition: ReportDefinition) -> PeriodRule:
+    """Return the rule of a definition's periods, with its holidays.
 
     :raises ValueError: if its values do not fit together
     """
-    return PeriodRule(spec.every, weekday=spec.weekday, day=spec.day, fiscal_start=spec.fiscal_start)
+    values = msgspec.structs.asdict(definition.period)
+    if definition.holidays is None:
+        return PeriodRule(**values)
+    from workplace_provider.reports.holidays import HolidayRule
+
+    return HolidayRule(**values, calendar=definition.holidays.calendar, move=definition.holidays.move)
+
+
+def _next_report(definition: ReportDefinition) -> Period:
+    """Return some period with a report; an error if the holidays leave none."""
+    return period_rule(definition).at(date(2026, 11, 26)).shift(1)
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _used_sources(definition: ReportDefinition) -> Iterator[str]:

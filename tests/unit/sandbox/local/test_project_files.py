@@ -76,9 +76,9 @@ def test_one_version_of_each_package_for_this_python() -> None:
 
 def test_the_image_gets_the_providers_dependencies_but_not_its_own_airflow() -> None:
     wanted = {text for text in METADATA["dependencies"] if Requirement(text).name != "apache-airflow"}
-    # The weekly report reads Jira, the notice watch reads notice boards, workers on several machines share a bucket, and
-    # PDFs of several views are merged.
-    names = ("bot", "jira", "notices", "s3", "tableau")
+    # The weekly report reads Jira, the notice watch reads notice boards, reports move on holidays, workers on several
+    # machines share a bucket, and PDFs of several views are merged.
+    names = ("bot", "jira", "notices", "reports", "s3", "tableau")
     extras = {text for extra in names for text in METADATA["optional-dependencies"][extra]}
     assert set(lines("requirements.txt")) == wanted | extras
 
