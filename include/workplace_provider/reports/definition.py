@@ -45,6 +45,14 @@ class Holidays(_Part, frozen=True):
     move: Literal["previous", "next", "skip"] = "previous"
 
 
+class Late(_Part, frozen=True):
+    """The time of day by which a run must be finished, and the channel or person who is told otherwise."""
+
+    by: str
+    notify: str
+    conn_id: str = "slack_api_default"
+
+
 class AssetGroup(_Part, frozen=True):
     """Assets of which all, or any, must have been updated."""
 
@@ -376,6 +384,7 @@ class ReportDefinition(_Part, frozen=True):
     schedule: str | AssetSchedule | None = None
     timezone: str = "UTC"
     holidays: Holidays | None = None
+    late: Late | None = None
     sources: dict[str, Source] = {}
     checks: list[Check] = []
     fill: list[Fill] = []

@@ -152,6 +152,10 @@ class _ReportDag:
     def build(self) -> DAG:
         report = self._report
         options: dict[str, Any] = {"dag_display_name": report.name} if report.name else {}
+        if report.late:
+            from workplace_provider.reports.lateness import deadline_alert
+
+            options["deadline"] = deadline_alert(report)
         with DAG(
             dag_id=report.id,
             description=report.description or report.name or None,

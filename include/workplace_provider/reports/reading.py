@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
@@ -54,6 +54,7 @@ from workplace_provider.reports.placeholders import check_text, period_title
 
 MOST_SOURCES: Final = 200
 _SECONDS: Final = {"m": 60, "h": 3600, "d": 86400}
+_TIME: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _IDENTIFIER: Final = re.compile(r"[\w-]{1,60}")
 _EVERYWHERE: Final = ("period", "params")
 _PUBLISHED: Final = ("period", "params", "page")
@@ -106,6 +107,17 @@ def parse_duration(text: str) -> timedelta:
     if match is None:
         raise ValueError(f"{text!r} is no duration; write minutes, hours or days such as 30m, 26h or 2d")
     return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+
+
+def parse_time(text: str) -> time:
+    """Return a time of day such as ``10:00``.
+
+    :raises ValueError: if it is none
+    """
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f'{text!r} is no time of day; write it in quotation marks, such as "10:00"')
+    return time(int(match[1]), int(match[2]))
 
 
 def parse_change(value: str | float) -> tuple[float, bool]:
@@ -252,6 +264,10 @@ class _Rules:
         self._parsed(lambda spec: PeriodRule(**msgspec.structs.asdict(spec)), self.definition.period, "period", "period")
         if self.definition.holidays:
             self._parsed(_next_report, self.definition, "holidays", "holidays")
+        if late := self.definition.late:
+            self._parsed(parse_time, late.by, "late.by", "late", "by")
+            if self.definition.schedule is None:
+                raise self._error("late needs a schedule: a run that a person starts is not late", "late")
         try:
             ZoneInfo(self.definition.timezone)
         except (KeyError, ValueError, OSError):
