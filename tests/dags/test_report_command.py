@@ -60,11 +60,16 @@ def test_a_check_finds_what_does_not_exist(sandbox: Sandbox, folder: Path, capsy
     file.write_text(text)
     assert main(["report", "check", str(file), "--online"]) == 1
     errors = capsys.readouterr().err
-    assert "page: No page '없는 문서' in the space ANALYTICS" in errors
-    assert "sources.trend: No view 'WeeklyKPI/WeeklyUsers'" in errors
-    assert "sources.talk: " in errors
-    assert "announce[0]: " in errors
-    assert "connection lager: " in errors
+    lines = text.splitlines()
+    for begin, key, problem in (
+        ("  parent:", "page.parent", "No parent page '없는 문서' in the space ANALYTICS. Check"),
+        ("    tableau:", "sources.trend.tableau", "No view 'WeeklyKPI/WeeklyUsers'"),
+        ("  talk:", "sources.talk.slack", ""),
+        ("  - {slack:", "announce[0].slack", ""),
+        ("  kpis:", "sources.kpis.conn_id", "connection lager: "),
+    ):
+        line = next(number for number, text in enumerate(lines, 1) if text.startswith(begin))
+        assert f"weekly_kpis.yaml, line {line}: {key}: {problem}" in errors
 
 
 @pytest.mark.parametrize(
@@ -81,6 +86,43 @@ def test_a_check_finds_a_missing_heading(
     file.write_text(file.read_text().replace(old, new, 1))
     assert main(["report", "check", str(file), "--online"]) == 1
     assert problem in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        (
+            "not_null: [이번 주]",
+            "not_null: [이번주]",
+            "checks[0]: kpis has no column '이번주'; did you mean '이번 주'? It has 지표,",
+        ),
+        ("column: 이번 주, change", "column: 다음 달, change", "checks[1]: kpis has no column '다음 달'. It has 지표,"),
+        ('목표: ",.7g"', '목표값: ",.7g"', "fill[2]: kpis has no column '목표값'; did you mean '목표'?"),
+        ("columns: [이번 주], top", "columns: [금주], top", "fill[1]: kpis has no column '금주'."),
+        ("space: ANALYTICS", "space: ANALYTCS", "page.parent: No space with key 'ANALYTCS' on this Confluence site. Check"),
+        ('{slack: "#data-alarms"', '{slack: "#data-alarm"', "on_failure.slack: "),
+        (
+            "from: {file: pages/weekly_kpis.xhtml}",
+            "from: {template: 없는 템플릿}",
+            "page: No page '없는 템플릿' in the space",
+        ),
+        ("  labels: {add", "  place: first\n  labels: {add", "page.place: The page cannot be put first: Data Center has no"),
+    ],
+)
+def test_a_check_finds_wrong_columns_and_places_by_line(
+    sandbox: Sandbox, folder: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, problem: str
+) -> None:
+    file = folder / "weekly_kpis.yaml"
+    text = file.read_text()
+    assert old in text
+    text = text.replace(old, new, 1)
+    file.write_text(text)
+    assert main(["report", "check", str(file), "--online"]) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert f": {problem}" in error
+    at = error.partition(", line ")[2].partition(":")[0]
+    first = new.partition("\n")[0] if not problem.startswith("page.parent") else "parent: "
+    assert first in text.splitlines()[int(at) - 1] or problem.startswith("page: ")
 
 
 def test_wrong_files_are_reported_one_by_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from workplace_provider.common.yaml_description import closest
 from workplace_provider.reports.changes import key_of, plain_text
 from workplace_provider.reports.figures import Figure, figure_of, total
 from workplace_provider.reports.reading import parse_change, parse_duration
@@ -142,11 +144,18 @@ class _CheckRun:
         return [column for column in columns if rows and column not in rows[0]]
 
     def _without_columns(self, rows: Sequence[Row], columns: Sequence[str]) -> CheckResult | None:
-        """Return a failure if the rows do not have the columns that an expectation is about."""
+        """Return a failure if the rows do not have the columns that an expectation is about.
+
+        It stops the report whatever the effect of the check: a check that cannot be made is a mistake in the definition.
+        """
         missing = self._missing(rows, columns)
         if not missing:
             return None
-        return self._result(f"has the column {', '.join(missing)}", f"its columns are {', '.join(rows[0])}", passed=False)
+        near = closest(missing[0], rows[0]).rstrip(".")
+        expectation = f"has the column {', '.join(missing)}{near}"
+        return CheckResult(
+            self._check.source, expectation, f"its columns are {', '.join(rows[0])}", passed=False, severity="stop"
+        )
 
     def _row_count(self, rows: Sequence[Row]) -> Iterator[CheckResult]:
         limits = self._check.rows
@@ -178,10 +187,8 @@ class _CheckRun:
         if failure := self._without_columns(rows, columns):
             yield failure
             return
-        keys = [key_of(row, columns) for row in rows]
-        twice = (
-            list(dict.fromkeys(" · ".join(key) for key in keys if keys.count(key) > 1)) if len(set(keys)) < len(keys) else []
-        )
+        counts = Counter(key_of(row, columns) for row in rows)
+        twice = [" · ".join(key) for key, count in counts.items() if count > 1]
         finding = f"more than once: {_some(twice)}" if twice else "all different"
         yield self._result(f"{', '.join(columns)} identifies a row", finding, passed=not twice)
 
@@ -209,7 +216,9 @@ class _CheckRun:
             yield failure
             return
         if missing := self._missing(other, [rule.equals.column]):
-            yield self._result(f"{rule.equals.source} has the column {', '.join(missing)}", "it has not", passed=False)
+            expectation = f"{rule.equals.source} has the column {', '.join(missing)}"
+            finding = f"its columns are {', '.join(other[0])}"
+            yield CheckResult(self._check.source, expectation, finding, passed=False, severity="stop")
             return
         yield self._compare_sums(rule, rows, other)
 
@@ -228,11 +237,11 @@ class _CheckRun:
             return
         columns = [check.key] if isinstance(check.key, str) else check.key
         expectation = f"{check.column} changes by at most {check.change.max} from the previous period"
-        if self._inputs.previous is None or check.source not in self._inputs.previous:
-            yield self._result(expectation, "there is no previous period to compare with", passed=True)
-            return
         if failure := self._without_columns(rows, [*columns, check.column]):
             yield failure
+            return
+        if self._inputs.previous is None or check.source not in self._inputs.previous:
+            yield self._result(expectation, "there is no previous period to compare with", passed=True)
             return
         before = {key_of(row, columns): figure_of(row.get(check.column)) for row in self._inputs.previous[check.source]}
         limit, is_share = parse_change(check.change.max)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.common.terminal import for_terminal, print_text, use_all_connections
+from workplace_provider.common.yaml_description import read_yaml
 from workplace_provider.reports.placeholders import period_title
 from workplace_provider.reports.reading import ReportError, parse_definition, period_rule, read_definition
 
@@ -163,9 +163,9 @@ def _check(options: argparse.Namespace) -> int:
             print(for_terminal(str(error)), file=sys.stderr)
             code = FAILED
             continue
-        problems = list(_online(definition, path)) if options.online else []
+        problems = _online(definition, path) if options.online else []
         for problem in problems:
-            print(for_terminal(f"{path.name}: {problem}"), file=sys.stderr)
+            print(for_terminal(problem), file=sys.stderr)
         if problems:
             code = FAILED
             continue
@@ -182,10 +182,11 @@ def _build(definition: ReportDefinition, path: Path) -> Any:
     return build_dag(definition, path.parent)
 
 
-def _online(definition: ReportDefinition, path: Path) -> Any:
+def _online(definition: ReportDefinition, path: Path) -> list[str]:
     from workplace_provider.reports.online import OnlineCheck
 
-    return OnlineCheck(definition, path.parent).problems()
+    plain = read_yaml(path, ReportError)
+    return [problem.describe(plain, path.name) for problem in OnlineCheck(definition, path.parent).problems()]
 
 
 def _preview(options: argparse.Namespace) -> int:
@@ -193,7 +194,7 @@ def _preview(options: argparse.Namespace) -> int:
 
     from workplace_provider.common.artifact_store import ArtifactStore
     from workplace_provider.reports.base import ReportOperator
-    from workplace_provider.reports.local_run import LocalRun
+    from workplace_provider.reports.local_run import LocalRun, artifacts_in
     from workplace_provider.reports.texts import COMPOSE
 
     definition = read_definition(options.file)
@@ -201,8 +202,7 @@ def _preview(options: argparse.Namespace) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     # The manifests of earlier periods are read where runs have written them. All files are written to a temporary folder.
     published = ArtifactStore().base
-    with TemporaryDirectory() as work:
-        os.environ["AIRFLOW__WORKPLACE__ARTIFACTS_PATH"] = f"file://{work}"
+    with TemporaryDirectory() as work, artifacts_in(work):
         for task in dag.tasks:
             if isinstance(task, ReportOperator):
                 task.manifest_base = published

@@ -23,6 +23,7 @@ Severity = Literal["stop", "review", "note"]
 
 Language = Literal["en", "ja", "ko"]
 RollRule = Literal["dates", "open_tasks", "links"]
+StatusColour = Literal["Grey", "Red", "Yellow", "Blue", "Green", "Purple"]
 
 
 class _Part(Struct, frozen=True, kw_only=True):
@@ -82,6 +83,20 @@ class Labels(_Part, frozen=True):
     drop: list[str] = []
 
 
+class PlaceAfter(_Part, frozen=True):
+    """The place behind another page: the title of a sibling, or ``previous`` for the page of the period before."""
+
+    after: str
+
+
+class PageStatus(_Part, frozen=True):
+    """Texts of the page's status: a copy of a published page is a draft again, on which people write."""
+
+    draft: str
+    published: str
+    colour: StatusColour = "Yellow"
+
+
 class PageSpec(_Part, frozen=True):
     """The page that the report writes."""
 
@@ -94,6 +109,8 @@ class PageSpec(_Part, frozen=True):
     roll: list[RollRule] = field(default_factory=lambda: ["dates", "open_tasks", "links"])
     leave: list[str] = []
     labels: Labels = Labels()
+    place: Literal["first", "last"] | PlaceAfter | None = None
+    status: PageStatus | None = None
     properties: dict[str, Any] = {}
     rehearsal_parent: str = ""
     message: Template = ""
@@ -271,10 +288,14 @@ class ImageFill(_Part, frozen=True):
 
 
 class SectionFill(_Part, frozen=True):
-    """The content of a section: conversations of Slack channels, or the text of a file."""
+    """The content of a section: conversations of Slack channels, or the text of a file.
+
+    ``headings`` is the level of the headings with one ``#`` in a Markdown file.
+    """
 
     section: str
     source: str
+    headings: Annotated[int, Meta(ge=1, le=6)] = 3
     if_missing: Literal["fail", "skip"] = "fail"
 
 
@@ -294,7 +315,7 @@ class StatusFill(_Part, frozen=True):
     """The text of a status lozenge; ``match`` is its present text."""
 
     status: str
-    colour: Literal["Grey", "Red", "Yellow", "Blue", "Green", "Purple"] | None = None
+    colour: StatusColour | None = None
     match: str | None = None
     if_missing: Literal["fail", "skip"] = "fail"
 
@@ -326,13 +347,17 @@ FILLS: Final[dict[str, type[Fill]]] = {
 class Review(_Part, frozen=True):
     """The approval before the page is published.
 
-    ``within`` is the time to answer; ``otherwise`` is what happens after it.
+    ``within`` is the time to answer; ``otherwise`` is what happens after it. ``channel`` is a Slack channel, or a person,
+    where the reviewers answer with buttons.
     """
 
     when: Literal["checks", "always", "never"] = "checks"
     by: list[str] = []
     within: str = "24h"
     otherwise: Literal["skip", "fail"] = "fail"
+    channel: str = ""
+    buttons: dict[Literal["Approve", "Reject"], str] = {}
+    conn_id: str = "slack_api_default"
 
 
 class SlackAnnouncement(_Part, frozen=True):

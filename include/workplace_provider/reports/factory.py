@@ -45,7 +45,7 @@ from workplace_provider.reports.definition import (
 from workplace_provider.reports.due import ReportDueOperator
 from workplace_provider.reports.operators import ReportCheckOperator, ReportComposeOperator, ReportPublishOperator
 from workplace_provider.reports.reading import ReportError, parse_duration, period_rule, read_definition
-from workplace_provider.reports.texts import COMPOSE, PUBLISH, AnnouncementText, FileText, defined, plain
+from workplace_provider.reports.texts import COMPOSE, PUBLISH, AnnouncementText, FileText, ReviewText, defined, plain
 
 if TYPE_CHECKING:
     from workplace_provider.common.periods import PeriodRule
@@ -292,17 +292,28 @@ class _ReportDag:
         return texts
 
     def _review(self) -> BaseOperator:
-        from workplace_provider.confluence.operators import ReviewOperator
-
         rule = self._report.review
-        return ReviewOperator(
-            task_id="review",
-            subject=_SUBJECT,
-            body=_REVIEW,
-            reviewers=list(rule.by),
-            enabled=f"{{{{ ti.xcom_pull('{COMPOSE}')['needs_review'] }}}}",
-            response_timeout=parse_duration(rule.within),
-            defaults="Reject" if rule.otherwise == "skip" else None,
+        arguments: dict[str, Any] = {
+            "task_id": "review",
+            "subject": _SUBJECT,
+            "body": _REVIEW,
+            "reviewers": [plain(name) for name in rule.by],
+            "enabled": f"{{{{ ti.xcom_pull('{COMPOSE}')['needs_review'] }}}}",
+            "response_timeout": parse_duration(rule.within),
+            "defaults": "Reject" if rule.otherwise == "skip" else None,
+        }
+        if not rule.channel:
+            from workplace_provider.confluence.operators import ReviewOperator
+
+            return ReviewOperator(**arguments)
+        from workplace_provider.slack.operators import SlackReviewOperator
+
+        return SlackReviewOperator(
+            channel=plain(rule.channel),
+            text=ReviewText(),
+            labels={str(option): text for option, text in rule.buttons.items()} or None,
+            slack_conn_id=rule.conn_id,
+            **arguments,
         )
 
     def _announcement(self, number: int, announcement: Any, outputs: Mapping[str, Any], page: Any) -> BaseOperator:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.common.artifacts import Artifact, as_artifacts
 from workplace_provider.confluence.operators.templates import RenderedEdits, ready_edits
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from workplace_provider.reports.manifest import Manifest
 
 NOTES: str = "airflow-checks"
+LARGEST_TEXT: Final = 1024 * 1024
+"""Most bytes of a file that becomes the text of a section."""
 
 
 @dataclass(frozen=True)
@@ -143,4 +145,9 @@ class Filling:
             return output["storage"]
         (file,) = as_artifacts(output)
         with file.open() as stream:
-            return stream.read().decode()
+            text = stream.read(LARGEST_TEXT + 1)
+        if len(text) > LARGEST_TEXT:
+            raise ValueError(f"{file.name} has more than {LARGEST_TEXT:,} bytes, too many for the section {fill.section!r}")
+        is_markdown = file.name.lower().endswith(".md")
+        content = text.decode("utf-8-sig")
+        return {"markdown": {"text": content, "headings": fill.headings}} if is_markdown else content

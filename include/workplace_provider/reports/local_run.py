@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import SimpleNamespace
@@ -16,6 +18,20 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG, BaseOperator
 
 RETURN_VALUE = "return_value"
+_ARTIFACTS = "AIRFLOW__WORKPLACE__ARTIFACTS_PATH"
+
+
+@contextmanager
+def artifacts_in(folder: str) -> Iterator[None]:
+    """Let tasks in this process write their files into a folder."""
+    before = os.environ.get(_ARTIFACTS)
+    os.environ[_ARTIFACTS] = f"file://{folder}"
+    try:
+        yield
+    finally:
+        del os.environ[_ARTIFACTS]
+        if before is not None:
+            os.environ[_ARTIFACTS] = before
 
 
 @dataclass

@@ -79,6 +79,7 @@ class ComposeOutput(TypedDict):
     changes: list[str]
     notes: list[str]
     checks: list[str]
+    reasons: list[str]
     needs_review: bool
 
 
@@ -188,12 +189,15 @@ class ReportComposeOperator(ReportOperator):
             "changes": composed["changes"],
             "notes": composed["notes"],
             "checks": [_check_line(check) for check in self.checks],
+            "reasons": self._failed("review"),
             "needs_review": self._needs_review(),
         }
 
+    def _failed(self, severity: str) -> list[str]:
+        return [_check_line(check) for check in self.checks if not check["passed"] and check["severity"] == severity]
+
     def _needs_review(self) -> bool:
-        demanded = any(not check["passed"] and check["severity"] == "review" for check in self.checks)
-        return demanded or self.ask_for_review or self.definition.review.when == "always"
+        return bool(self._failed("review")) or self.ask_for_review or self.definition.review.when == "always"
 
     def _compose(self, period: Period, contents: Mapping[str, SourceContent], previous: Manifest | None) -> dict[str, Any]:
         """Return the report as plain data: titles, edits, files, changes."""
@@ -203,7 +207,7 @@ class ReportComposeOperator(ReportOperator):
         from workplace_provider.reports.placeholders import period_title
 
         page = self.definition.page
-        notes = [_check_line(check) for check in self.checks if not check["passed"] and check["severity"] == "note"]
+        notes = self._failed("note")
         filling = Filling(self.definition, contents, self.sources or {}, self.texts or {}, previous, notes)
         pattern = page.title
         is_dated = page.source != "existing"

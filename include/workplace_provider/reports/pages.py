@@ -11,8 +11,10 @@ from workplace_provider.confluence.publishing.copy import CopySpec, PageCopier, 
 from workplace_provider.confluence.publishing.current import find_current
 from workplace_provider.confluence.publishing.document import DocumentSpec, DocumentUpdater
 from workplace_provider.confluence.publishing.labels import LabelRule
+from workplace_provider.confluence.publishing.parents import find_parent
 from workplace_provider.confluence.publishing.update import PageUpdater, UpdateSpec
 from workplace_provider.http.errors import NotFound
+from workplace_provider.reports.placing import draft_edits, draft_status, wanted_place
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client import ConfluenceClient, Page
@@ -63,7 +65,7 @@ class PageRequest:
 
     @property
     def parent(self) -> str:
-        """The title of the page above; empty for the top of the space."""
+        """The page above, as the definition names it; empty for the top of the space."""
         return self.spec.rehearsal_parent if self.rehearsal else self.spec.parent
 
 
@@ -122,19 +124,25 @@ class CopiedPage:
 
     def __init__(self, client: ConfluenceClient, request: PageRequest, source: Page, parent_id: str | None) -> None:
         self._source = source
+        spec = request.spec
+        parent_id = source.parent_id if parent_id is None else parent_id
+        status, copy_status = draft_status(client, spec, source)
         self._copier = PageCopier(
             client,
             CopySpec(
                 source=source,
                 title=request.final_title,
-                parent_id=source.parent_id if parent_id is None else parent_id,
-                space=request.spec.space,
+                parent_id=parent_id,
+                space=spec.space,
                 run=request.run,
-                labels=LabelRule(request.spec.labels.copy, tuple(request.labels), tuple(request.spec.labels.drop)),
-                roll=_rolls(request.spec),
-                edits=[*_dates(request.spec), *request.places, *request.always],
+                labels=LabelRule(spec.labels.copy, tuple(request.labels), tuple(spec.labels.drop)),
+                roll=_rolls(spec),
+                edits=[*_dates(spec), *draft_edits(spec), *request.places, *request.always],
                 files=request.files,
-                own_properties=request.spec.properties,
+                own_properties=spec.properties,
+                status=status,
+                copy_status=copy_status,
+                place=wanted_place(client, spec, parent_id, source, rehearsal=request.rehearsal),
                 audit=request.audit,
             ),
         )
@@ -174,6 +182,7 @@ class TemplatePage:
                 origin={"source": {"template": _template_name(request.spec)}},
                 message=request.message,
                 audit=request.audit,
+                place=wanted_place(client, request.spec, parent_id, request.previous_title, rehearsal=request.rehearsal),
             ),
         )
 
@@ -268,7 +277,7 @@ def _template_name(spec: PageSpec) -> str:
 def _previous_page(client: ConfluenceClient, request: PageRequest) -> Page:
     spec = request.spec
     # A rehearsal copies the real page of the period before, which is under the real parent.
-    parent = find_current(client, spec.space, spec.parent, "parent page").id if spec.parent else None
+    parent = find_parent(client, spec.space, spec.parent).id if spec.parent else None
     return find_source(
         client,
         space=spec.space,
@@ -282,7 +291,7 @@ def _previous_page(client: ConfluenceClient, request: PageRequest) -> Page:
 def _parent_id(client: ConfluenceClient, request: PageRequest) -> str | None:
     if not request.parent:
         return None
-    return find_current(client, request.spec.space, request.parent, "parent page").id
+    return find_parent(client, request.spec.space, request.parent).id
 
 
 def as_labels(labels: Sequence[str]) -> tuple[str, ...]:

@@ -282,15 +282,28 @@ class _Rules:
             self._parsed(lambda title: period_title(title, period), page.title, "page.title", "page", "title")
         if isinstance(page.source, PageSource) and bool(page.source.template) == bool(page.source.file):
             raise self._error("page.from must have either template or file", "page", "from")
+        self._check_placing()
         if page.if_previous_missing == "template" and not page.template:
             raise self._error(
                 "page.if_previous_missing is template, and there is no page.template. Add the title of the template page",
                 "page", "if_previous_missing",
             )  # fmt: skip
 
+    def _check_placing(self) -> None:
+        page = self.definition.page
+        if page.place is not None and page.source == "existing":
+            raise self._error("page.place is for new pages, and page.from is existing. Remove it", "page", "place")
+        if page.place is not None and not page.parent and page.source != "previous":
+            raise self._error("page.place needs page.parent: a page is first or last among its siblings", "page", "place")
+        if page.status is not None and page.source != "previous":
+            raise self._error(
+                "page.status is for copied pages, and page.from is not previous. Use {status: TEXT} in fill",
+                "page", "status",
+            )  # fmt: skip
+
     def _check_texts(self) -> None:
         for text, names, keys, simple in _texts_of(self.definition):
-            self._parsed(partial(check_text, names=names, simple=simple), text, _key_text(keys), *keys)
+            self._parsed(partial(check_text, names=names, simple=simple), text, key_text(keys), *keys)
 
     def _check_checks(self) -> None:
         for number, check in enumerate(self.definition.checks):
@@ -319,12 +332,7 @@ class _Rules:
     ) -> None:
         """Raise an error for a column that the source does not have, where the definition names its columns."""
         known = list(source.fields.values()) if isinstance(source, JiraSource) else source.columns
-        used = [*check.columns, *check.not_null, *check.unique, *_as_list(check.key), *filter(None, [check.column])]
-        if check.range:
-            used.append(check.range.column)
-        if check.sum:
-            used.append(check.sum.column)
-        for column in used if known else ():
+        for column in [*check.columns, *columns_of(check)] if known else ():
             if column not in known:
                 raise self._error(
                     f"{name}: {check.source} has no column {column!r}{closest(column, known)} It has {', '.join(known)}",
@@ -363,6 +371,13 @@ class _Rules:
     def _check_review(self) -> None:
         review = self.definition.review
         self._parsed(parse_duration, review.within, "review.within", "review", "within")
+        if review.channel and not review.by:
+            raise self._error(
+                "review.channel needs review.by: everyone in a channel can click, so the reviewers must be named",
+                "review", "channel",
+            )  # fmt: skip
+        if review.buttons and not review.channel:
+            raise self._error("review.buttons are in Slack, and there is no review.channel. Add it", "review", "buttons")
 
     def _check_announcements(self) -> None:
         for number, announcement in enumerate(self.definition.announce):
@@ -407,6 +422,13 @@ def _next_report(definition: ReportDefinition) -> Period:
 
 def _is_struct(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def columns_of(check: Check) -> list[str]:
+    """Return the columns that a check needs, apart from those of which it checks that they exist."""
+    used = [*check.not_null, *check.unique, *_as_list(check.key), check.column]
+    used += [part.column for part in (check.range, check.sum) if part]
+    return list(filter(None, used))
 
 
 def _used_sources(definition: ReportDefinition) -> Iterator[str]:
@@ -467,7 +489,8 @@ def _names_in(keys: Sequence[Any]) -> Collection[str]:
     return _PUBLISHED if keys[0] == "announce" else _EVERYWHERE
 
 
-def _key_text(keys: Sequence[Any]) -> str:
+def key_text(keys: Sequence[Any]) -> str:
+    """Return a path to a place in a definition as people write it, such as ``checks[0].source``."""
     text = ""
     for key in keys:
         text += f"[{key}]" if isinstance(key, int) else f".{key}"

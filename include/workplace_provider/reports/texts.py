@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import literal
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
 
 from workplace_provider.common.failure import fail_on_permanent_error
+from workplace_provider.common.outgoing import slack_text
 from workplace_provider.common.report_date import report_day
 from workplace_provider.reports.placeholders import PeriodView, has_placeholder, render_text
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from airflow.sdk.types import Operator
 
     from workplace_provider.common.periods import Period, PeriodRule
+
+LONGEST_LINE: Final = 300
+LONGEST_QUESTION: Final = 2_400
+"""Most characters of a question in Slack, whose blocks have at most 3,000."""
 
 PUBLISH: str = "publish"
 COMPOSE: str = "compose"
@@ -77,6 +82,36 @@ class AnnouncementText(DefinedText):
         return "\n".join(lines)
 
 
+class ReviewText(ResolveMixin):
+    """The question to the reviewers in Slack: title, reasons, changes. It is short; Airflow shows the whole."""
+
+    def iter_references(self) -> Iterable[tuple[Operator, str]]:
+        """Return no outputs of tasks."""
+        return ()
+
+    def resolve(self, context: Context) -> str:
+        """Return the message in mrkdwn."""
+        composed = context["ti"].xcom_pull(task_ids=COMPOSE) or {}
+        lines = [f"*{_shortened(composed.get('title'))}*"]
+        lines += [f":warning: {_shortened(reason)}" for reason in composed.get("reasons", ())]
+        lines += [f"• {_shortened(change)}" for change in composed.get("changes", ())]
+        shown, size = [], 0
+        for line in lines:
+            size += len(line) + 1
+            if size > LONGEST_QUESTION:
+                shown.append("…")
+                break
+            shown.append(line)
+        return "\n".join(shown)
+
+    def serialize(self) -> str:
+        """Return a name for the text in the serialized DAG."""
+        return "title, reasons and changes"
+
+    def __repr__(self) -> str:
+        return self.serialize()
+
+
 class FileText(ResolveMixin):
     """The text of a file beside the definition, read when the task runs, and not rendered.
 
@@ -103,6 +138,11 @@ class FileText(ResolveMixin):
 
     def __repr__(self) -> str:
         return self.name
+
+
+def _shortened(line: Any) -> str:
+    text = " ".join(str(line).split())
+    return slack_text(text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE - 1]}…")
 
 
 def text_values(context: Mapping[str, Any], rule: PeriodRule) -> dict[str, Any]:

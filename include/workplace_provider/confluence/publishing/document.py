@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from workplace_provider.confluence.client.protocol import ConfluenceClient
     from workplace_provider.confluence.pages.document import People
     from workplace_provider.confluence.pages.edits import Edit
+    from workplace_provider.confluence.publishing.position import Place
 
 log = get_logger("workplace_provider.confluence")
 
@@ -77,6 +78,7 @@ class DocumentSpec:
     :param audit: user or schedule that started the run, for the version comment
     :param if_open_comments: if filling a place removes the passage of an open inline comment: fill it and ``warn``,
         ``skip`` that place, or ``fail``
+    :param place: place of a new page among its siblings
     """
 
     space: str
@@ -95,6 +97,7 @@ class DocumentSpec:
     minor: bool = False
     audit: str = ""
     if_open_comments: IfOpenComments = "warn"
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +313,7 @@ def _page_spec(spec: DocumentSpec) -> PageSpec:
         origin=spec.origin,
         message=spec.message,
         audit=spec.audit,
+        place=spec.place,
     )
 
 

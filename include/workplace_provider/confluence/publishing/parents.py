@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from workplace_provider.confluence.client.protocol import HasFolders
+from workplace_provider.confluence.publishing.current import find_current, get_current
 from workplace_provider.http.errors import AlreadyExists, Invalid, NotFound, WorkplaceError
 from workplace_provider.http.redaction import get_logger
 
@@ -52,6 +53,32 @@ def find_parents(
             return parent, MissingParents(titles[number:], error)
         parent = page or _create(client, space, title, parent)
     return parent, None
+
+
+def find_parent(client: ConfluenceClient, space: str, named: str) -> Page:
+    """Return the current page above a new one.
+
+    ::
+
+        find_parent(client, "TEAM", "팀/보고/2026"), find_parent(client, "TEAM", "4711")
+
+    :param named: title of the page, titles from the top of the space down with slashes between them, id or link. A page with
+        this title comes first, whatever the title looks like
+    :raises NotFound: if there is no such page, or it is archived or in the trash
+    """
+    if "://" in named:
+        return get_current(client, named, "parent page")
+    page = client.find_page(space, named)
+    if page is not None and page.status == "current":
+        return page
+    if named.isdecimal():
+        return get_current(client, named, "parent page")
+    if "/" not in named:
+        return find_current(client, space, named, "parent page")
+    parent, missing = find_parents(client, space, named)
+    if missing is not None or parent is None:
+        raise missing.error if missing else NotFound(f"no parent page {named!r} in the space {space}")
+    return parent
 
 
 def _child(client: ConfluenceClient, space: str, title: str, parent: Page | None) -> Page | None:
