@@ -259,7 +259,7 @@ class SourceColumns:
 
         if ago not in self._runs:
             now = dt.datetime.now(dt.UTC)
-            day = period_rule(self.definition.period).at(now.date()).shift(-ago).day
+            day = period_rule(self.definition).at(now.date()).shift(-ago).day
             # Tasks keep the texts that were rendered in a run, so each run has a DAG of its own.
             dag = build_dag(self.definition, self.folder)
             self._runs[ago] = LocalRun(dag, now, {"report_date": day.isoformat()})
