@@ -99,6 +99,23 @@ class _Change:
     weight: Decimal
 
 
+def only_news(sentences: Sequence[str], language: Language) -> list[str]:
+    """Return the sentences about several sources, each once; that nothing changed only if nothing did."""
+    phrases = _PHRASES[language]
+    news = [sentence for sentence in dict.fromkeys(sentences) if sentence != phrases["none"]]
+    return news or ([phrases["none"]] if sentences else [])
+
+
+def no_comparison(language: Language) -> str:
+    """Return the sentence about a source without a previous period."""
+    return _PHRASES[language]["first"]
+
+
+def no_change(language: Language) -> str:
+    """Return the sentence about a source that did not change."""
+    return _PHRASES[language]["none"]
+
+
 def describe_changes(
     before: Sequence[Row] | None, after: Sequence[Row], comparison: Comparison, language: Language = "en"
 ) -> list[str]:
@@ -149,7 +166,7 @@ class _Tables:
     def duplicates(self) -> Iterator[str]:
         """Yield a sentence for each key that several rows have."""
         for key in self._twice:
-            yield self._phrases["duplicate"].format(subject=_shorten(" · ".join(key)))
+            yield self._phrases["duplicate"].format(subject=shorten(" · ".join(key)))
 
     def changes(self) -> Iterator[_Change]:
         """Yield the changes in the order of the table, with those that disappeared at the end."""
@@ -169,22 +186,22 @@ class _Tables:
     def _row(self, phrase: str, key: Key, row: Row) -> _Change:
         figures = [(column, self._figure(row, column)) for column in self._columns]
         numbers = [(column, figure.text()) for column, figure in figures if figure is not None]
-        listed = numbers[0][1] if len(numbers) == 1 else ", ".join(f"{_shorten(name)} {text}" for name, text in numbers)
+        listed = numbers[0][1] if len(numbers) == 1 else ", ".join(f"{shorten(name)} {text}" for name, text in numbers)
         values = _PARENTHESES[self._language].format(listed) if listed else ""
-        return _Change(self._phrases[phrase].format(subject=_shorten(" · ".join(key)), values=values), 0, Decimal(1))
+        return _Change(self._phrases[phrase].format(subject=shorten(" · ".join(key)), values=values), 0, Decimal(1))
 
     def _figure(self, row: Row, column: str) -> Figure | None:
         return figure_of(row.get(column), self._comparison.formats.get(column, ""))
 
     def _change(self, key: Key, column: str, old: Any, new: Any) -> _Change | None:
-        subject = _shorten(" · ".join(key))
+        subject = shorten(" · ".join(key))
         if len(self._columns) > 1:
-            subject = f"{subject} {_shorten(column)}"
+            subject = f"{subject} {shorten(column)}"
         form = self._comparison.formats.get(column, "")
         before, after = figure_of(old, form), figure_of(new, form)
         if before and after and before.suffix == after.suffix and before.prefix == after.prefix:
             return self._numbers(subject, *align(before, after))
-        texts = ["" if value is None else _shorten(plain_text(value)) for value in (old, new)]
+        texts = ["" if value is None else shorten(plain_text(value)) for value in (old, new)]
         if texts[0] == texts[1]:
             return None
         if not all(texts):
@@ -245,7 +262,8 @@ def plain_text(value: Any) -> str:
     return unicodedata.normalize("NFC", str("" if value is None else value)).strip()
 
 
-def _shorten(text: str) -> str:
+def shorten(text: str) -> str:
+    """Return a text as one line of bounded length."""
     line = " ".join(text.split())
     return line if len(line) <= LONGEST_TEXT else f"{line[: LONGEST_TEXT - 1]}…"
 

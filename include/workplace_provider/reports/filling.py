@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.common.artifacts import Artifact, as_artifacts
+from workplace_provider.common.yaml_description import closest
 from workplace_provider.confluence.operators.templates import RenderedEdits, ready_edits
 from workplace_provider.confluence.pages.edits import (
     Edit,
@@ -18,7 +19,7 @@ from workplace_provider.confluence.pages.edits import (
     SetStatus,
     ShowImages,
 )
-from workplace_provider.reports.changes import Comparison, describe_changes
+from workplace_provider.reports.changes import Comparison, describe_changes, no_change, no_comparison, only_news
 from workplace_provider.reports.definition import (
     AttachFill,
     ChangesFill,
@@ -29,6 +30,7 @@ from workplace_provider.reports.definition import (
     TableFill,
     TextFill,
 )
+from workplace_provider.reports.picture_changes import describe_pictures
 
 if TYPE_CHECKING:
     from workplace_provider.reports.checks import SourceContent
@@ -49,6 +51,7 @@ class Filling:
     :param texts: texts of the definition with their placeholders filled
     :param previous: manifest of the previous period
     :param notes: warnings for the top of the page
+    :param earlier_pictures: pictures of the previous period, by source
     """
 
     definition: ReportDefinition
@@ -57,6 +60,7 @@ class Filling:
     texts: Mapping[str, Any]
     previous: Manifest | None
     notes: Sequence[str]
+    earlier_pictures: Mapping[str, Sequence[Artifact]] = field(default_factory=dict)
 
     def places(self) -> list[Edit]:
         """Return the edits of each run."""
@@ -92,15 +96,26 @@ class Filling:
     def _changes(self) -> dict[str, list[str]]:
         """The sentences of each heading."""
         return {
-            fill.changes: [
-                sentence
-                for name in fill.sources
-                if self.contents[name].rows is not None
-                for sentence in self._compare(name, fill)
-            ]
+            fill.changes: only_news(
+                [sentence for name in fill.sources for sentence in self._describe(name, fill)], fill.language
+            )
             for fill in self.definition.fill
             if isinstance(fill, ChangesFill)
         }
+
+    def changing_pictures(self) -> dict[str, list[Artifact]]:
+        """Return the pictures of the sources whose changes are described, which the next period needs."""
+        names = [name for fill in self.definition.fill if isinstance(fill, ChangesFill) for name in fill.sources]
+        return {name: pictures for name in names if (pictures := self.contents[name].pictures)}
+
+    def _describe(self, name: str, fill: ChangesFill) -> list[str]:
+        """Return the sentences about the rows and the pictures of a source."""
+        sentences = [] if self.contents[name].rows is None else self._compare(name, fill)
+        pictures = self.contents[name].pictures
+        if self.previous is None or name not in self.earlier_pictures:
+            return sentences or ([no_comparison(fill.language)] if pictures else [])
+        sentences += describe_pictures(self.earlier_pictures[name], pictures, fill.language)
+        return sentences or [no_change(fill.language)]
 
     def _compare(self, name: str, fill: ChangesFill) -> list[str]:
         tables = [table for table in self.definition.fill if isinstance(table, TableFill) and table.source == name]
@@ -108,6 +123,10 @@ class Filling:
         keys = [*(table.key for table in tables), *(check.key for check in checks)]
         key = next(filter(None, keys), None)
         rows = self.contents[name].rows or []
+        for column in fill.columns if rows else ():
+            if column not in rows[0]:
+                near = closest(column, rows[0])
+                raise ValueError(f"{fill.changes}: {name} has no column {column!r}{near} It has {', '.join(rows[0])}")
         columns = [key] if isinstance(key, str) else list(key or [*(rows[0] if rows else ())][:1])
         formats = next((table.formats for table in tables if table.formats), {})
         before = self.previous.rows.get(name) if self.previous else None

@@ -11,6 +11,7 @@ import msgspec
 
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.reports.changes import MOST_ROWS, plain_text
+from workplace_provider.reports.picture_changes import KeptPicture, PictureFolder
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -45,6 +46,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     :param run: id of the run that published it
     :param rows: rows of each source, with plain values
     :param pictures: SHA-256 of each source's pictures
+    :param kept: the pictures of the sources whose changes are described
     """
 
     version: int
@@ -54,6 +56,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     page: PublishedPage
     rows: dict[str, list[dict[str, Any]]] = {}
     pictures: dict[str, list[str]] = {}
+    kept: dict[str, list[KeptPicture]] = {}
     checks: list[dict[str, Any]] = []
     changes: list[str] = []
 
@@ -72,6 +75,10 @@ class ManifestStore:
     def folder(self, period: str) -> str:
         """Return the folder of a period."""
         return f"{self._store.base}/{_FOLDER}/{self._report_id}/{period}"
+
+    def pictures(self, period: str) -> PictureFolder:
+        """Return the pictures beside the manifest of a period."""
+        return PictureFolder(self._store, self.folder(period))
 
     def read(self, period: str) -> Manifest | None:
         """Return the manifest of a period; ``None`` if there is none, or it cannot be used."""

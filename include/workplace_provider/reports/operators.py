@@ -208,7 +208,8 @@ class ReportComposeOperator(ReportOperator):
 
         page = self.definition.page
         notes = self._failed("note")
-        filling = Filling(self.definition, contents, self.sources or {}, self.texts or {}, previous, notes)
+        earlier = self._manifests.pictures(previous.period).artifacts(previous.kept) if previous else {}
+        filling = Filling(self.definition, contents, self.sources or {}, self.texts or {}, previous, notes, earlier)
         pattern = page.title
         is_dated = page.source != "existing"
         return {
@@ -228,6 +229,9 @@ class ReportComposeOperator(ReportOperator):
             "checks": [dict(check) for check in self.checks],
             "rows": {name: plain_rows(content) for name, content in contents.items() if content.rows is not None},
             "pictures": picture_digests(contents),
+            "kept": {
+                name: [picture.as_dict() for picture in pictures] for name, pictures in filling.changing_pictures().items()
+            },
         }
 
     def _store_document(self, context: Context, composed: Mapping[str, Any]) -> Artifact:
@@ -326,6 +330,9 @@ class ReportPublishOperator(ReportOperator):
                 page=PublishedPage(result["id"], result["title"], result["url"]),
                 rows=composed["rows"],
                 pictures=composed["pictures"],
+                kept=self._manifests.pictures(composed["period"]).keep(
+                    {name: as_artifacts(pictures) for name, pictures in composed.get("kept", {}).items()}
+                ),
                 checks=composed["checks"],
                 changes=composed["changes"],
             )
