@@ -53,6 +53,7 @@ class Report:
     def __init__(self, sandbox: Sandbox, text: str = DEFINITION, checks: str = NO_CHECKS) -> None:
         self.sandbox = sandbox
         self.definition: ReportDefinition = parse_definition(text.replace("CHECKS", checks), "sales.yaml", "sales")
+        self.pushed: dict[str, Any] = {}
 
     def context(self, day: datetime) -> Any:
         return {
@@ -60,9 +61,12 @@ class Report:
             "dag_run": SimpleNamespace(run_after=day, run_type="manual", triggering_user_name=None),
             "run_id": f"run_{day:%Y%m%d}",
             "params": {},
-            "ti": SimpleNamespace(map_index=-1, try_number=1),
+            "ti": SimpleNamespace(map_index=-1, try_number=1, xcom_push=self._push),
             "outlet_events": OutletEventAccessors(),
         }
+
+    def _push(self, key: str, value: Any) -> None:
+        self.pushed[key] = value
 
     def check(self, rows: Any, day: datetime) -> Any:
         return ReportCheckOperator(task_id="check", definition=self.definition, sources={"sales": rows}).execute(
@@ -124,6 +128,8 @@ def test_a_check_that_stops_publishes_nothing_and_says_what_to_do(wiki: Sandbox)
         AirflowFailException, match=r"Nothing was published: stop: sales: 값 at least 1\.0; 0 in row 1\. Fix"
     ):
         report.run(sales(0), month(3))
+    (result,) = report.pushed["results"]
+    assert (result["finding"], result["passed"]) == ("0 in row 1", False), "the page of the run shows it"
     assert not [page for page in wiki.store.pages("ANALYTICS") if page.title == "2026년 3월 매출"]
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -8,6 +10,9 @@ from support.paging_slack import PagingSlack, paging_slack
 from support.scripted_server import ScriptedServer, scripted_server
 from support.team_wiki import Dialect, TeamWiki
 from workplace_sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 
 @pytest.fixture
@@ -40,3 +45,16 @@ def slack(_running_slack: PagingSlack) -> PagingSlack:
     """A workspace with nothing in it."""
     _running_slack.reset()
     return _running_slack
+
+
+@pytest.fixture(scope="session")
+def _api_server() -> Iterator[FastAPI]:
+    """Airflow's own API server with the project's plugins, in this process."""
+    from airflow.api_fastapi.app import create_app, purge_cached_app
+    from airflow.utils.db import initdb
+
+    initdb()
+    os.environ["AIRFLOW__API_AUTH__JWT_SECRET"] = "only-for-the-tests-" * 4
+    yield create_app(apps="core")
+    del os.environ["AIRFLOW__API_AUTH__JWT_SECRET"]
+    purge_cached_app()

@@ -66,6 +66,16 @@ class ArtifactStore:
         """
         return f"{self.base}/{_key_of(context['dag'].dag_id)}"
 
+    def contains(self, artifact: Artifact, folder: str) -> bool:
+        """Return whether an artifact is a file in a folder of this store, by its URI and its connection.
+
+        An artifact in XCom is data: the author of a DAG can name any file in it.
+
+        :param folder: folder of :meth:`run_folder`
+        """
+        path = self.path(folder)
+        return (artifact.uri.rpartition("/")[0], artifact.conn_id) == (_uri(path), path.conn_id)
+
     @contextmanager
     def publish(self, folder: str, name: str, media_type: str) -> Iterator[ArtifactSink]:
         """Write a file under a temporary name, and rename it when the block ends without an error.

@@ -45,6 +45,7 @@ from workplace_provider.reports.definition import (
 from workplace_provider.reports.due import ReportDueOperator
 from workplace_provider.reports.operators import ReportCheckOperator, ReportComposeOperator, ReportPublishOperator
 from workplace_provider.reports.reading import ReportError, parse_duration, period_rule, read_definition
+from workplace_provider.reports.rhythm import BROKEN_TAG, REPORT_TAG, rhythm_of
 from workplace_provider.reports.texts import COMPOSE, PUBLISH, AnnouncementText, FileText, ReviewText, defined, plain
 
 if TYPE_CHECKING:
@@ -55,8 +56,6 @@ log = get_logger("workplace_provider.reports")
 
 FIRST_DAY: Final = (2020, 1, 1)
 """The first day that a backfill can reach."""
-
-_BROKEN: Final = "broken definition"
 
 
 def build_dags(folder: Path) -> dict[str, DAG]:
@@ -119,7 +118,7 @@ def _broken_dag(dag_id: str, error: str) -> DAG:
         description=f"The definition has an error: {error}"[:1000],
         doc_md=f"### The definition of this report has an error\n\n{markdown_code(error)}\n\nFix the file; the report is "
         "then scheduled again.",
-        tags={_BROKEN},
+        tags={REPORT_TAG, BROKEN_TAG},
         max_active_runs=1,
     ) as dag:
         _BrokenReportOperator(task_id="definition", error=error)
@@ -164,7 +163,7 @@ class _ReportDag:
             start_date=pendulum.datetime(*FIRST_DAY, tz=report.timezone),
             catchup=False,
             max_active_runs=1,
-            tags={"report", *report.tags},
+            tags={REPORT_TAG, *report.tags},
             default_args=self._default_args(),
             params=dict(self._params()),
             **options,
@@ -253,6 +252,7 @@ class _ReportDag:
             task_id=COMPOSE,
             definition=report,
             sources=outputs,
+            rhythm=rhythm_of(report, self._rule).as_dict(),
             checks=checks["results"],
             texts=self._texts(),
             ask_for_review="{{ params.review }}",

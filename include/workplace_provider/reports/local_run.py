@@ -73,7 +73,9 @@ class LocalRun:
         return {
             "dag": self.dag,
             "task": task,
-            "ti": SimpleNamespace(task_id=task.task_id, map_index=-1, try_number=1, xcom_pull=self._pull),
+            "ti": SimpleNamespace(
+                task_id=task.task_id, map_index=-1, try_number=1, xcom_pull=self._pull, xcom_push=lambda **_: None
+            ),
             "dag_run": SimpleNamespace(run_after=self.now, run_type="manual", triggering_user_name=None, conf={}),
             "run_id": "preview",
             "params": params,

@@ -12,7 +12,9 @@ from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict
+from urllib.parse import quote
 
+from airflow.sdk import BaseOperatorLink
 from airflow.sdk.exceptions import AirflowFailException
 
 from workplace_provider.common.artifact_store import ArtifactStore, safe_name
@@ -28,7 +30,8 @@ from workplace_provider.confluence.operators.page_result import PageLink, PageRe
 from workplace_provider.reports.base import ReportOperator
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperator, Context
+    from airflow.sdk.types import TaskInstanceKey
 
     from workplace_provider.common.periods import Period
     from workplace_provider.confluence.hooks.confluence import ConfluenceHook
@@ -75,12 +78,28 @@ class ComposeOutput(TypedDict):
     preview: dict[str, Any]
     title: str
     url: str
+    period: str
     diff: str
     changes: list[str]
     notes: list[str]
     checks: list[str]
     reasons: list[str]
     needs_review: bool
+
+
+class PreviewLink(BaseOperatorLink):
+    """The button of a task in the UI that opens the tab *Report* of its run."""
+
+    name = "Preview"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the URL of the tab; empty text before the task has composed the page."""
+        from airflow.configuration import conf
+
+        if not getattr(operator, "has_preview", False):
+            return ""
+        base = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
+        return f"{base}/dags/{quote(ti_key.dag_id)}/runs/{quote(ti_key.run_id)}/plugin/report"
 
 
 class ReportCheckOperator(ReportOperator):
@@ -121,6 +140,8 @@ class ReportCheckOperator(ReportOperator):
         self._log(results, period, previous)
         outcome = verdict(results)
         if outcome == "stop":
+            # A task that fails returns nothing, and the page of the run shows each finding.
+            context["ti"].xcom_push(key="results", value=[result.as_dict() for result in results])
             failed = [str(result) for result in results if not result.passed and result.severity == "stop"]
             raise AirflowFailException(
                 f"Nothing was published: {'; '.join(failed)}. Fix the source and clear the task that reads it, or change"
@@ -149,6 +170,7 @@ class ReportComposeOperator(ReportOperator):
             task_id="compose", definition=report, sources={"kpis": kpis.output}, checks=check.output["results"]
         )
 
+    :param rhythm: the report's periods as data, for the page *Reports*: it is in the serialized DAG
     :param checks: results of the task ``check``
     :param texts: the texts of the definition with their placeholders filled, by their role
     :param ask_for_review: ask for a review even if no check demands it
@@ -156,14 +178,16 @@ class ReportComposeOperator(ReportOperator):
     """
 
     argument_defaults: ClassVar[Mapping[str, Any]] = {"multiple_outputs": True}
-    operator_extra_links = (PageLink(),)
+    operator_extra_links = (PageLink(), PreviewLink())
 
+    rhythm: Field[Mapping[str, Any]] = template(default=None)
     checks: Field[Sequence[Mapping[str, Any]]] = template(default=())
     texts: Field[Mapping[str, Any]] = template(default=None)
     ask_for_review: Field[bool] = boolean(default=False)
     rehearse: Field[bool] = boolean(default=False)
 
     page_url = ""
+    has_preview = False
 
     def execute(self, context: Context) -> ComposeOutput:
         """Compose the page.
@@ -179,12 +203,14 @@ class ReportComposeOperator(ReportOperator):
             preview = self._preview(context, composed)
             artifact = self._store_preview(context, preview, composed)
         self.page_url = preview.page.url if preview.page else ""
+        self.has_preview = True
         self.log.info("%s", "\n".join([f"{composed['title']}, from {preview.source}:", shorten_diff(preview.diff)]))
         return {
             "document": document.as_dict(),
             "preview": artifact.as_dict(),
             "title": composed["title"],
             "url": self.page_url,
+            "period": composed["period"],
             "diff": preview.diff[:DIFF_IN_RESULT],
             "changes": composed["changes"],
             "notes": composed["notes"],

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import functools
-import os
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,19 +12,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 BASE_URL = "http://localhost:8080"
-
-
-@pytest.fixture(scope="session")
-def _api_server() -> Iterator[FastAPI]:
-    """Airflow's own API server with the project's plugins, in this process."""
-    from airflow.api_fastapi.app import create_app, purge_cached_app
-    from airflow.utils.db import initdb
-
-    initdb()
-    os.environ["AIRFLOW__API_AUTH__JWT_SECRET"] = "only-for-the-tests-" * 4
-    yield create_app(apps="core")
-    del os.environ["AIRFLOW__API_AUTH__JWT_SECRET"]
-    purge_cached_app()
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_a_broken_file_is_one_broken_dag_and_the_others_run(folder: Path) -> Non
         "twin": "twin.yaml: page.title is that of good.yaml; two reports cannot write one page",
     }.items():
         dag = dags[name]
-        assert dag.tags == {"broken definition"}
+        assert dag.tags == {"report", "broken definition"}
         assert error in str(dag.doc_md)
         with pytest.raises(AirflowFailException, match=error[:20]):
             dag.get_task("definition").execute({})
