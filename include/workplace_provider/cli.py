@@ -46,6 +46,9 @@ COMMANDS: Final = (
         "workplace_provider.atlassian_consent.login",
         "consent to an OAuth app for Confluence or Jira Cloud",
     ),
+    Command(
+        "doctor", "workplace_provider.doctor.command", "check an installation: what is missing or wrong, and what to do"
+    ),
     Command("identity", "workplace_provider.identity.command", "check and plan account syncs"),
     Command("report", "workplace_provider.reports.command", "create, check and preview reports"),
 )

@@ -1,0 +1,1 @@
+"""The command ``workplace doctor``: find what is missing or wrong in an installation."""
