@@ -27,22 +27,43 @@ def test_a_new_report_is_created_checked_and_previewed(
     sandbox: Sandbox, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = folder / "trend.yaml"
-    arguments = ["--yes", "--name", "추이 보고", "--title", "%Y%m%d_데이터분석팀 주간 보고", "--heading", "3. 추이"]
-    assert main(["report", "new", str(file), *arguments, "--view", "WeeklyKPI/WeeklyActiveUsers"]) == 0
-    assert "_데이터분석팀 주간 보고" in capsys.readouterr().out
+    assert main(["report", "new", str(file), "--yes", "--language", "ja", "--each", "기기=PC, 모바일, 태블릿"]) == 0
+    assert "_팀 주간 보고" in capsys.readouterr().out
     assert main(["report", "check", str(file), "--online"]) == 0, capsys.readouterr().err
-    assert "valid (1 sources, 1 checks" in capsys.readouterr().out
+    assert "valid (2 sources, 3 checks" in capsys.readouterr().out
     out = folder / "out"
     pages = [(page.title, page.version) for page in sandbox.store.pages("ANALYTICS")]
-    code = main(["report", "preview", str(file), "--date", "2026-11-26", "--out", str(out)])
+    code = main(["report", "preview", str(file), "--date", "2026-11-19", "--out", str(out)])
     assert code == 0, capsys.readouterr().err
     assert [path.name for path in out.iterdir()] == ["trend.html"]
     preview = (out / "trend.html").read_text()
-    assert "20261126_데이터분석팀 주간 보고" in preview
-    assert preview.count("data:image/png") == 1
+    assert "20261119_팀 주간 보고" in preview
+    assert "主要指標" in preview
+    assert preview.count("data:image/png") == 3
     assert [(page.title, page.version) for page in sandbox.store.pages("ANALYTICS")] == pages
     assert main(["report", "new", str(file), "--yes"]) == 1
     assert "exists already" in capsys.readouterr().err
+
+
+def test_parts_without_an_answer_are_left_out_and_nothing_is_written_for_a_wrong_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = folder / "short.yaml"
+    assert main(["report", "new", str(file), "--yes", "--query", "-", "--channel", "-", "--name", "값: [1] # {2}"]) == 0
+    created = yaml.safe_load(file.read_text())
+    assert created["name"] == "값: [1] # {2}"
+    assert list(created["sources"]) == ["pictures"]
+    assert "announce" not in created
+    assert "<table" not in (folder / "pages" / "short.xhtml").read_text()
+    for option, value, problem in (
+        ("--every", "hour", "every is 'hour'; it must be one of day, week"),
+        ("--language", "fr", "language is 'fr'; it must be one of ko, ja, en"),
+        ("--value", "매출", "value is '매출'; it must be one of the columns 지표"),
+        ("--timezone", "Asia/Seoull", "Asia/Seoull"),
+    ):
+        assert main(["report", "new", str(folder / "x.yaml"), "--yes", option, value]) == 1
+        assert problem in capsys.readouterr().err
+    assert not list(folder.rglob("x.*"))
 
 
 def test_a_check_finds_what_does_not_exist(sandbox: Sandbox, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,12 +157,10 @@ def test_wrong_files_are_reported_one_by_one(folder: Path, capsys: pytest.Captur
     assert "weekly_kpis.yaml: valid (4 sources, 3 checks; today's page: 20" in printed.out
     for arguments, problem in (
         (["new", str(folder / "x.yml"), "--yes"], "x.yml is no id of a DAG"),
-        (["new", str(folder / "x.yaml"), "--yes", "--every", "hour"], "every is 'hour'; it must be one of day, week"),
         (["preview", str(folder / "none.yaml")], "none.yaml"),
     ):
         assert main(["report", *arguments]) == 1
         assert problem in capsys.readouterr().err
-    assert not (folder / "x.yaml").exists()
 
 
 def test_questions_are_asked_with_a_suggestion(
@@ -155,7 +174,7 @@ def test_questions_are_asked_with_a_suggestion(
 
     monkeypatch.setattr("builtins.input", answer)
     assert main(["report", "new", str(folder / "monthly.yaml"), "--space", "SALES"]) == 0
-    assert "Name of the report [주간 보고]: " in asked
+    assert "Name of the report [팀 주간 보고]: " in asked
     assert not any("Key of the Confluence space" in question for question in asked)
     created: dict[str, Any] = yaml.safe_load((folder / "monthly.yaml").read_text())
     assert (created["page"]["space"], created["period"], created["schedule"]) == ("SALES", {"every": "month"}, "0 9 1 * *")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -14,61 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.common.terminal import for_terminal, print_text, use_all_connections
 from workplace_provider.common.yaml_description import read_yaml
+from workplace_provider.reports.new import LEFT_OUT, QUESTIONS, Question, create_report
 from workplace_provider.reports.placeholders import period_title
-from workplace_provider.reports.reading import ReportError, parse_definition, period_rule, read_definition
+from workplace_provider.reports.reading import ReportError, period_rule, read_definition
 
 if TYPE_CHECKING:
     from workplace_provider.reports.definition import ReportDefinition
 
 FAILED: Final = 1
-_IDENTIFIER: Final = re.compile(r"[\w.-]{1,100}")
-_TEMPLATE: Final = """\
-# yaml-language-server: $schema=report.schema.json
-# A report: one file, one DAG. Reference: docs/reports.md
-name: {name}
-owner: {owner}
-schedule: {schedule}
-timezone: {timezone}
-period: {{every: {every}{day}}}
-
-page:
-  space: {space}
-  parent: {parent}
-  title: {title}
-  from: previous          # copies the page of the period before, and moves its dates on
-
-sources:
-  picture: {{tableau: {view}, formats: [png]}}
-
-checks:
-  - {{source: picture, picture: {{blank: false, same_as: never}}}}
-
-fill:
-  - {{image: {heading}, source: picture, width: 900}}
-
-announce:
-  - {{slack: {channel}}}
-"""
-# For each question: its key, its text, and the answer for an empty line.
-_QUESTIONS: Final = (
-    ("name", "Name of the report", "주간 보고"),
-    ("owner", "Owner (a person or team in Airflow)", "analytics"),
-    ("every", "Every day, week, month, quarter or year", "week"),
-    ("timezone", "Time zone", "Asia/Seoul"),
-    ("space", "Key of the Confluence space", "ANALYTICS"),
-    ("parent", "Title of the page above", "주간 보고"),
-    ("title", "Title, with the date as in %Y%m%d", "%Y%m%d_주간 보고"),
-    ("view", "Tableau view for the picture (Workbook/Sheet)", "WeeklyKPI/Overview"),
-    ("heading", "Heading above the picture", "추이"),
-    ("channel", "Slack channel for the announcement", "#weekly-report"),
-)
-_SCHEDULES: Final = {
-    "day": "0 9 * * *",
-    "week": "0 9 * * THU",
-    "month": "0 9 1 * *",
-    "quarter": "0 9 1 1,4,7,10 *",
-    "year": "0 9 1 1 *",
-}
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str = "workplace report") -> int:
@@ -99,8 +51,10 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     new = actions.add_parser("new", help="create a definition from a few questions")
     new.add_argument("file", type=Path, metavar="FILE", help="the file to create, such as include/reports/weekly.yaml")
     new.add_argument("--yes", action="store_true", help="use the suggested answer for every question that no option answers")
-    for key, text, default in _QUESTIONS:
-        new.add_argument(f"--{key}", metavar=key.upper(), help=f"{text} (%(metavar)s, such as {default.replace('%', '%%')})")
+    for question in QUESTIONS:
+        suggestion = question.suggestion.replace("%", "%%")
+        text = question.text.replace("%", "%%")
+        new.add_argument(f"--{question.key}", metavar=question.key.upper(), help=f"{text} (such as {suggestion})")
     check = actions.add_parser("check", help="check definitions", description="Check definitions; nothing is written.")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE", help="definitions")
     check.add_argument("--online", action="store_true", help="also look up connections, page, headings, views and channels")
@@ -118,34 +72,19 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 def _new(options: argparse.Namespace) -> int:
     path: Path = options.file
-    if path.exists():
-        raise ReportError(f"{path} exists already; choose another name, or edit it")
-    if not _IDENTIFIER.fullmatch(path.stem) or path.suffix != ".yaml":
-        raise ReportError(f"{path.name} is no id of a DAG; use letters, digits, '-', '_' or '.', and end it with .yaml")
-    answers = {key: _answer(options, key, text, default) for key, text, default in _QUESTIONS}
-    every = answers["every"]
-    if every not in _SCHEDULES:
-        raise ReportError(f"every is {every!r}; it must be one of {', '.join(_SCHEDULES)}")
-    quoted = {key: json.dumps(value, ensure_ascii=False) for key, value in answers.items()}
-    text = _TEMPLATE.format(
-        **quoted | {"every": every},
-        schedule=json.dumps(_SCHEDULES[every]),
-        day=", weekday: thursday" if every == "week" else "",
-    )
-    definition = parse_definition(text, path.name, path.stem)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8") as stream:
-        stream.write(text)
-    print_text(f"{path}: created. Next: workplace report check {path} --online")
-    print_text(f"The first page: {_title_today(definition)}")
+    template = create_report(path, {question.key: _answer(options, question) for question in QUESTIONS})
+    print_text(f"{path}: created, with {template} as the template of its pages")
+    print_text(f"The first page: {_title_today(read_definition(path))}")
+    print_text(f"Next: workplace report check {path} --online")
     return 0
 
 
-def _answer(options: argparse.Namespace, key: str, text: str, default: str) -> str:
-    given = getattr(options, key)
+def _answer(options: argparse.Namespace, question: Question) -> str:
+    given: str | None = getattr(options, question.key)
     if given is None and not options.yes:
-        given = input(f"{text} [{default}]: ").strip()
-    return given or default
+        hint = f", {LEFT_OUT} for none" if question.is_optional else ""
+        given = input(f"{question.text} [{question.suggestion}{hint}]: ").strip()
+    return given or question.suggestion
 
 
 def _check(options: argparse.Namespace) -> int:
