@@ -18,6 +18,7 @@ import traceback
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
@@ -36,7 +37,6 @@ from workplace_sandbox.members import MEMBERS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from workplace_sandbox.local.console import Progress, Step
 
@@ -322,7 +322,10 @@ Notices  {addresses["url"]}/board
     def _airflow_address(self) -> str:
         if missing := self.airflow.missing():
             return f"Airflow is not ready, {_waiting_for(missing)}. Its logs are in {self.airflow.logs}."
-        address = f"Airflow  {self.airflow.url}   user {USER}   password {self.airflow.password}\n"
+        address = (
+            f"Airflow  {self.airflow.url}   user {USER}   password {self.airflow.password}\n"
+            f'Terminal: after ". {_shown(self.airflow.shell)}" the commands airflow and workplace use this Airflow.\n'
+        )
         if self._is_listening:
             return f'{address}Type "@bot help" into the Slack channel.'
         paused = f"The DAGs {', '.join(LISTENING)} are paused: mentions in Slack get no answer."
@@ -594,6 +597,12 @@ def _listening() -> Iterator[None]:
 def page_id_of(link: str) -> str:
     """Return the id of the page that a link opens."""
     return link.rpartition("pageId=")[2]
+
+
+def _shown(path: Path) -> str:
+    """Return a path as people type it in the folder where the program was started."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _moment(text: str) -> datetime:

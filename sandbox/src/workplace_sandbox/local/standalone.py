@@ -57,6 +57,8 @@ class LocalAirflow:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in roles.items()),
         }
         self.api = AirflowApi(self.url)
+        self.shell = work / "env.sh"
+        """File with which a shell's `airflow` and `workplace` commands work on this Airflow: `. env.sh`."""
         self._work = work
         self._passwords = Path(self.environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
         self.program = self._command("Airflow", ["standalone"], STOP_GRACE)
@@ -70,6 +72,8 @@ class LocalAirflow:
         """Write the files it starts with: the log-in, and the `airflow` command that starts its components."""
         Path(self.environment["AIRFLOW_HOME"]).mkdir(parents=True, exist_ok=True)
         self._write_command()
+        self.shell.touch(mode=0o600)  # the keys of this Airflow are in it
+        self.shell.write_text(shell_exports(self.environment), encoding="utf-8")
         self._passwords.touch(mode=0o600)
         self._passwords.write_text(json.dumps(self.passwords), encoding="utf-8")
 
@@ -110,6 +114,7 @@ class LocalAirflow:
             self.program.stop()
         finally:
             self._passwords.unlink(missing_ok=True)
+            self.shell.unlink(missing_ok=True)
 
     def _command(self, name: str, arguments: Sequence[str], grace: float) -> Program:
         return Program(
@@ -127,6 +132,12 @@ class LocalAirflow:
         airflow = Path(sys.executable).with_name("airflow")
         command.write_text(AIRFLOW_COMMAND.format(airflow=shlex.join([sys.executable, str(airflow)])), encoding="utf-8")
         command.chmod(0o755)
+
+
+def shell_exports(environment: Mapping[str, str]) -> str:
+    """Return the commands of a POSIX shell that set Airflow's variables and the path of its commands."""
+    names = sorted(name for name in environment if name == "PATH" or name.startswith("AIRFLOW"))
+    return "".join(f"export {name}={shlex.quote(environment[name])}\n" for name in names)
 
 
 def airflow_environment(inherited: Mapping[str, str], *, project: Path, work: Path, port: int) -> dict[str, str]:

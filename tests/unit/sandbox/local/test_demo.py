@@ -64,6 +64,7 @@ class FakeWorld:
         self.addresses |= {"tableau_url": "http://s/tableau", "warehouse": "/s/warehouse.sqlite"}
         self.url = "http://s"
         self.password = "secret"
+        self.shell = Path("/s/env.sh")
         self.passwords = {"slack-approvals": "secret"}
 
     # the sandbox

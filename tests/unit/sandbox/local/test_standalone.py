@@ -68,6 +68,17 @@ def test_the_password_is_for_its_owner_only_and_goes_with_airflow(tmp_path: Path
     assert not passwords.exists()
 
 
+def test_a_shell_can_use_this_airflow_while_it_runs(tmp_path: Path) -> None:
+    airflow = LocalAirflow(tmp_path / "it's here", tmp_path, 4321, schedule=False)
+    airflow.prepare()
+    assert stat.S_IMODE(airflow.shell.stat().st_mode) == 0o600
+    script = '. ./env.sh; printf "%s|" "$AIRFLOW_HOME" "$AIRFLOW__CORE__DAGS_FOLDER"; command -v airflow'
+    shown = subprocess.run(["sh", "-ec", script], cwd=tmp_path, env={}, capture_output=True, text=True, check=True).stdout
+    assert shown.strip().split("|") == [f"{tmp_path}/airflow", f"{tmp_path}/it's here/dags", f"{tmp_path}/bin/airflow"]
+    airflow.stop()
+    assert not airflow.shell.exists()
+
+
 def test_others_log_in_with_their_own_password_and_role(tmp_path: Path) -> None:
     airflow = LocalAirflow(tmp_path, tmp_path, 4321, schedule=False, people={"vera": "viewer"})
     airflow.prepare()
