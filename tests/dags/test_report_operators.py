@@ -44,6 +44,9 @@ fill:
   - {changes: 변화, sources: [sales], language: ko}
   - {table: 지표, source: sales, key: 지표}
 """
+VERSION_1 = """{"version": 1, "report": "sales", "period": "2026-03", "run": "run_20260331",
+  "page": {"id": "1", "title": "2026년 3월 매출", "url": "https://wiki.example.com/1"},
+  "rows": {"sales": [{"지표": "매출", "값": 100}]}, "pictures": {}, "checks": [], "changes": []}"""
 NO_CHECKS = "[{source: sales, rows: {min: 1}}]"
 
 
@@ -232,12 +235,39 @@ def test_a_broken_manifest_is_no_period_to_compare_with(wiki: Sandbox, tmp_path:
     report = Report(wiki)
     report.run(sales(100), month(3))
     (manifest,) = (path for path in tmp_path.rglob("manifest.json") if "2026-03" in path.parts)
-    for content in (b"{", json.dumps({**json.loads(manifest.read_bytes()), "version": 9}).encode()):
-        manifest.write_bytes(content)
+    good = json.loads(manifest.read_bytes())
+    for content in ("{", "[]", json.dumps({**good, "report": "other"})):
+        manifest.write_text(content)
         assert report.check(sales(100), month(4))["has_previous"] is False
-    other = json.loads(json.dumps({**json.loads(content), "version": 1, "report": "other"}))
-    manifest.write_text(json.dumps(other))
-    assert report.check(sales(100), month(4))["has_previous"] is False
+
+
+def test_a_manifest_of_version_1_is_migrated_and_one_of_a_newer_version_is_refused(wiki: Sandbox, tmp_path: Path) -> None:
+    report = Report(wiki)
+    folder = tmp_path / "artifacts" / "reports" / "sales" / "2026-03"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(VERSION_1)
+    report.run(sales(110), month(4))
+    assert "100에서 110으로 올랐습니다" in report.page("2026년 4월 매출").body
+    report.run(sales(100), month(3))
+    stored = json.loads((folder / "manifest.json").read_text())
+    assert (stored["version"], stored["page"]["conn_id"]) == (2, "confluence_default")
+
+    (folder / "manifest.json").write_text(json.dumps({**stored, "version": 9}))
+    for day in (month(3), month(4)):
+        with pytest.raises(AirflowFailException, match=r"version 9, and this provider knows 2\. Update the provider"):
+            report.run(sales(100), day)
+    assert json.loads((folder / "manifest.json").read_text())["version"] == 9
+
+
+def test_a_renamed_report_compares_with_the_periods_of_its_earlier_id(wiki: Sandbox, tmp_path: Path) -> None:
+    Report(wiki).run(sales(100), month(3))
+    renamed = Report(wiki)
+    text = DEFINITION.replace("CHECKS", NO_CHECKS) + "formerly: [sales]\n"
+    renamed.definition = parse_definition(text, "revenue.yaml", "revenue")
+    renamed.run(sales(120), month(4))
+    assert "100에서 120으로 올랐습니다" in renamed.page("2026년 4월 매출").body
+    manifests = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("manifest.json"))
+    assert manifests == [f"artifacts/reports/{name}/manifest.json" for name in ("revenue/2026-04", "sales/2026-03")]
 
 
 def test_a_source_without_usable_rows_is_named(wiki: Sandbox) -> None:

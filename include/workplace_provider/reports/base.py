@@ -49,9 +49,9 @@ class ReportOperator(WorkplaceOperator):
 
     @cached_property
     def _manifests(self) -> ManifestStore:
-        from workplace_provider.reports.manifest import ManifestStore
+        from workplace_provider.reports.manifest import manifests_of
 
-        return ManifestStore(ArtifactStore(self.manifest_base or None), self.definition.id)
+        return manifests_of(self.definition, ArtifactStore(self.manifest_base or None))
 
     def _period(self, context: Context) -> Period:
         return period_of(context, self._rule)
@@ -72,4 +72,6 @@ class ReportOperator(WorkplaceOperator):
         return contents
 
     def _previous(self, period: Period) -> Manifest | None:
-        return self._manifests.read(period.shift(-1).label)
+        """Return the manifest of the period before; ``None`` if there is none, or its report is withdrawn."""
+        manifest = self._manifests.read(period.shift(-1).label)
+        return manifest if manifest is None or manifest.withdrawal is None else None

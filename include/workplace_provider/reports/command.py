@@ -1,4 +1,4 @@
-"""The command ``workplace report``: create, check and preview definitions of reports in a terminal."""
+"""The command ``workplace report``: create, check and preview definitions, and correct published reports, in a terminal."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.common.terminal import for_terminal, print_text, use_all_connections
 from workplace_provider.common.yaml_description import read_yaml
+from workplace_provider.reports.correction_command import add_actions, republish, withdraw
 from workplace_provider.reports.new import LEFT_OUT, QUESTIONS, Question, create_report
 from workplace_provider.reports.placeholders import period_title
 from workplace_provider.reports.reading import ReportError, period_rule, read_definition
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "workplace repor
         "new": _new,
         "check": _check,
         "preview": _preview,
+        "republish": republish,
+        "withdraw": withdraw,
         "schema": _schema,
     }
     try:
@@ -46,7 +49,9 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "workplace repor
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=prog, description="Create, check and preview reports that are described in YAML.")
+    parser = argparse.ArgumentParser(
+        prog=prog, description="Create, check, preview and correct reports that are described in YAML."
+    )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     new = actions.add_parser("new", help="create a definition from a few questions")
     new.add_argument("file", type=Path, metavar="FILE", help="the file to create, such as include/reports/weekly.yaml")
@@ -66,6 +71,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     preview.add_argument("file", type=Path, metavar="FILE", help="a definition")
     preview.add_argument("--date", default=None, metavar="DATE", help="a day of the period to report on; by default today")
     preview.add_argument("--out", type=Path, default=Path("preview"), metavar="DIR", help="folder for it (%(default)s)")
+    add_actions(actions)
     actions.add_parser("schema", help="print the JSON Schema of definitions, for editors")
     return parser
 

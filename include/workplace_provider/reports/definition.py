@@ -47,7 +47,7 @@ class Holidays(_Part, frozen=True):
 
 
 class Late(_Part, frozen=True):
-    """The time of day by which a run must be finished, and the channel or person who is told otherwise."""
+    """The time of day by which a run must be finished, and the channel or person that gets an alarm otherwise."""
 
     by: str
     notify: str
@@ -397,6 +397,7 @@ class ReportDefinition(_Part, frozen=True):
         read_definition(Path("include/reports/weekly.yaml")).page.title
 
     :param id: id of the DAG: the file's name without extension
+    :param formerly: earlier ids, whose published periods belong to this report
     """
 
     page: PageSpec
@@ -416,3 +417,4 @@ class ReportDefinition(_Part, frozen=True):
     review: Review = Review()
     announce: list[Announcement] = []
     on_failure: FailureNotice | None = None
+    formerly: list[str] = []

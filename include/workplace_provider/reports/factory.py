@@ -325,10 +325,11 @@ class _ReportDag:
             return SlackWorkflowWebhookOperator(
                 task_id=task_id, page=page, dry_run=f"{{{{ {quiet} }}}}", slack_webhook_conn_id=announcement.workflow
             )
-        from workplace_provider.slack.operators import SlackPostOperator
+        from workplace_provider.reports.announcing import ReportAnnouncementOperator
 
-        return SlackPostOperator(
+        return ReportAnnouncementOperator(
             task_id=task_id,
+            definition=self._report,
             channel=plain(announcement.slack),
             text=AnnouncementText(announcement.text, self._rule, slack_text, changes=announcement.changes),
             files=[self._files(name, outputs) for name in announcement.files] or None,

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 NOTES: str = "airflow-checks"
 LARGEST_TEXT: Final = 1024 * 1024
 """Most bytes of a file that becomes the text of a section."""
+WITHDRAWN: str = "airflow-withdrawn"
+"""Name of the warning on a withdrawn page."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ class Filling:
         return list(ready_edits(RenderedEdits(tuple(edits))))
 
     def always(self) -> list[Edit]:
-        """Return the warning at the top of the page. Without notes it removes that of the page before."""
-        return [SetNote(NOTES, "\n".join(self.notes))]
+        """Return the warnings at the top of the page. Without notes it removes those of the page before."""
+        return [SetNote(NOTES, "\n".join(self.notes)), SetNote(WITHDRAWN, "")]
 
     def once(self) -> list[Edit]:
         """Return the edits of a new page: the variables of its template."""

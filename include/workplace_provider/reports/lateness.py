@@ -59,7 +59,7 @@ class ReportDeadline(BaseDeadlineReference):
         return cls(by=reference_data["by"], zone=reference_data["zone"])
 
     def _evaluate_with(self, *, session: Session, dag_id: str, run_id: str) -> dt.datetime | None:
-        """Return the deadline of a run; ``None`` for one that nobody waits for."""
+        """Return the deadline of a run; ``None`` for one that no one waits for."""
         from airflow.models import DagRun
         from sqlalchemy import select
 

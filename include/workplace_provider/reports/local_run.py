@@ -54,19 +54,31 @@ class LocalRun:
         :return: the output of the task
         :raises ReportError: if a task fails
         """
+        task, context = self.prepare(task_id)
+        # As Airflow's task runner marks its own calls; other calls are logged as a mistake.
+        mark = {f"{type(task).__name__}__sentinel": ExecutorSafeguard.sentinel_value}
+        try:
+            self.outputs[task_id] = task.execute(context, **mark)
+        except Exception as error:
+            raise _failed(task_id, error) from error
+        return self.outputs[task_id]
+
+    def prepare(self, task_id: str) -> tuple[BaseOperator, Any]:
+        """Run the tasks before a task, and render its templates.
+
+        :return: the task and its context
+        :raises ReportError: if a task fails
+        """
         task: BaseOperator = self.dag.get_task(task_id)  # type: ignore[assignment]
         for upstream in sorted(task.upstream_task_ids):
             if upstream not in self.outputs:
                 self.run(upstream)
         context = self._context(task)
-        # As Airflow's task runner marks its own calls; other calls are logged as a mistake.
-        mark = {f"{type(task).__name__}__sentinel": ExecutorSafeguard.sentinel_value}
         try:
             task.render_template_fields(context)
-            self.outputs[task_id] = task.execute(context, **mark)
         except Exception as error:
-            raise ReportError(f"the task {task_id} failed: {error}") from error
-        return self.outputs[task_id]
+            raise _failed(task_id, error) from error
+        return task, context
 
     def _context(self, task: BaseOperator) -> Any:
         params = {name: self.dag.params[name] for name in self.dag.params} | dict(self.params)
@@ -87,3 +99,7 @@ class LocalRun:
         """Return the output of a task, or one key of it, as ``xcom_pull`` does."""
         output = self.outputs.get(str(task_ids), default)
         return output[key] if key != RETURN_VALUE and isinstance(output, Mapping) else output
+
+
+def _failed(task_id: str, error: Exception) -> ReportError:
+    return ReportError(f"the task {task_id} failed: {error}")

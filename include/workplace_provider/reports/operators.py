@@ -196,9 +196,7 @@ class ReportComposeOperator(ReportOperator):
         :raises AirflowFailException: if the page cannot be made: a heading is missing, a source has no rows
         """
         with fail_on_permanent_error("the report"):
-            self.parse_fields()
-            period = self._period(context)
-            composed = self._compose(period, self._contents(), self._previous(period))
+            composed = self.composed(context)
             document = self._store_document(context, composed)
             preview = self._preview(context, composed)
             artifact = self._store_preview(context, preview, composed)
@@ -216,17 +214,27 @@ class ReportComposeOperator(ReportOperator):
             "notes": composed["notes"],
             "checks": [_check_line(check) for check in self.checks],
             "reasons": self._failed("review"),
-            "needs_review": self._needs_review(),
+            "needs_review": self.needs_review,
         }
+
+    def composed(self, context: Context) -> dict[str, Any]:
+        """Return the report as plain data: titles, edits, files, changes. Nothing is stored.
+
+        :raises ValueError: if the output of a source cannot be used
+        """
+        self.parse_fields()
+        period = self._period(context)
+        return self._compose(period, self._contents(), self._previous(period))
 
     def _failed(self, severity: str) -> list[str]:
         return [_check_line(check) for check in self.checks if not check["passed"] and check["severity"] == severity]
 
-    def _needs_review(self) -> bool:
+    @property
+    def needs_review(self) -> bool:
+        """Whether a person must approve the report."""
         return bool(self._failed("review")) or self.ask_for_review or self.definition.review.when == "always"
 
     def _compose(self, period: Period, contents: Mapping[str, SourceContent], previous: Manifest | None) -> dict[str, Any]:
-        """Return the report as plain data: titles, edits, files, changes."""
         from workplace_provider.confluence.pages.edits import to_dicts
         from workplace_provider.reports.filling import Filling
         from workplace_provider.reports.manifest import picture_digests, plain_rows
@@ -321,6 +329,7 @@ class ReportPublishOperator(ReportOperator):
         with fail_on_permanent_error("Confluence"):
             self.parse_fields()
             composed = read_manifest(self.document)
+            self._check_withdrawn(composed)
             trail = audit_trail(context, self.task_id)
             with closing(self.hook.client):
                 request = _page_request(self, context, composed, audit=describe_audit(trail))
@@ -344,16 +353,25 @@ class ReportPublishOperator(ReportOperator):
             return page_result(preview.page, changed=False)
         return {"id": "", "title": title, "url": "", "version": 0, "changed": False}
 
+    def _check_withdrawn(self, composed: Mapping[str, Any]) -> None:
+        manifest = self._manifests.read(composed["period"])
+        withdrawal = manifest.withdrawal if manifest else None
+        if withdrawal is not None and not composed["rehearsal"]:
+            raise ValueError(
+                f"the report of {composed['period']} was withdrawn by {withdrawal.by}: {withdrawal.reason}. To publish it "
+                f"again, run: workplace report republish {self.definition.id} {composed['period']} --reason TEXT"
+            )
+
     def _record(self, context: Context, composed: Mapping[str, Any], result: PageResult) -> None:
         from workplace_provider.reports.manifest import VERSION, Manifest, PublishedPage
 
-        self._manifests.write(
+        self._manifests.publish(
             Manifest(
                 version=VERSION,
                 report=self.definition.id,
                 period=composed["period"],
                 run=context["run_id"],
-                page=PublishedPage(result["id"], result["title"], result["url"]),
+                page=PublishedPage(result["id"], result["title"], result["url"], self.definition.page.conn_id),
                 rows=composed["rows"],
                 pictures=composed["pictures"],
                 kept=self._manifests.pictures(composed["period"]).keep(

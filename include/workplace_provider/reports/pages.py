@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from workplace_provider.reports.definition import PageSpec
 
 REHEARSAL: Final = "[rehearsal] {title}"
+WITHDRAWN_LABEL: Final = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class CopiedPage:
                 parent_id=parent_id,
                 space=spec.space,
                 run=request.run,
-                labels=LabelRule(spec.labels.copy, tuple(request.labels), tuple(spec.labels.drop)),
+                labels=LabelRule(spec.labels.copy, tuple(request.labels), (*spec.labels.drop, WITHDRAWN_LABEL)),
                 roll=_rolls(spec),
                 edits=[*_dates(spec), *draft_edits(spec), *request.places, *request.always],
                 files=request.files,

@@ -54,6 +54,10 @@ from workplace_provider.reports.placeholders import check_text, period_title
 
 MOST_SOURCES: Final = 200
 _SECONDS: Final = {"m": 60, "h": 3600, "d": 86400}
+STATE_FOLDER: Final = "reports"
+"""The folder of all manifests in the artifact store, beside those of DAGs."""
+
+_REPORT_ID: Final = re.compile(r"\w[\w.-]{0,99}")
 _TIME: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _IDENTIFIER: Final = re.compile(r"[\w-]{1,60}")
 _EVERYWHERE: Final = ("period", "params")
@@ -242,6 +246,7 @@ class _Rules:
 
         :raises ReportError: with the file and the line
         """
+        self._check_ids()
         self._check_period()
         self._check_page()
         self._check_texts()
@@ -259,6 +264,14 @@ class _Rules:
             return parse(value)
         except ValueError as error:
             raise self._error(f"{name}: {error}", *keys) from None
+
+    def _check_ids(self) -> None:
+        definition = self.definition
+        if definition.id == STATE_FOLDER:
+            raise self._error(f"a report cannot have the id {STATE_FOLDER}: the state of all reports has this name")
+        for name in definition.formerly:
+            if not _REPORT_ID.fullmatch(name) or name in (definition.id, STATE_FOLDER):
+                raise self._error(f"formerly has {name!r}; it must list earlier ids of this report", "formerly")
 
     def _check_period(self) -> None:
         self._parsed(lambda spec: PeriodRule(**msgspec.structs.asdict(spec)), self.definition.period, "period", "period")

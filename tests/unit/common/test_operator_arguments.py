@@ -308,7 +308,7 @@ COMPARED = {
     f"Confluence{name}Operator" for name in ("Attach", "CopyPage", "CreatePage", "Document", "Draft", "Export", "UpdatePage")
 }
 # Their arguments are the outputs of each other: tests/dags/test_report_operators.py varies each of them.
-COMPARED |= {f"Report{name}Operator" for name in ("Check", "Compose", "Due", "File", "Publish")}
+COMPARED |= {f"Report{name}Operator" for name in ("Announcement", "Check", "Compose", "Due", "File", "Publish")}
 
 
 def arguments(operator: type[BaseOperator]) -> set[str]:

@@ -67,7 +67,7 @@ def test_the_run_and_the_report_day_move_and_the_period_stays() -> None:
     assert weekly("next").at(CHUSEOK).label == "2026-W38", "before the moved report day"
 
 
-def test_a_skipped_period_has_no_report_and_is_nobodys_previous_period() -> None:
+def test_a_skipped_period_has_no_report_and_is_not_the_previous_period_of_another() -> None:
     skipped = weekly("skip").at(date(2026, 9, 25))
     assert skip_reason(skipped).startswith("There is no report for 2026-W39: its report day 2026-09-24 is ")
     assert weekly("skip").at(date(2026, 10, 1)).shift(-1).label == "2026-W38"

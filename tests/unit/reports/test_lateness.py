@@ -31,7 +31,7 @@ def test_the_deadline_is_a_time_of_day_in_the_zone_of_the_dag() -> None:
 
 
 @pytest.mark.parametrize("run_type", ["backfill", "manual"])
-def test_nobody_waits_for_a_backfill_and_a_manual_run(run_type: str) -> None:
+def test_no_one_waits_for_a_backfill_and_a_manual_run(run_type: str) -> None:
     assert due("10:00", run_type) is None
 
 

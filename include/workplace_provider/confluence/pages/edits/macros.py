@@ -245,6 +245,11 @@ def _parameter_text(value: Any) -> str:
     return escape_text(value.isoformat() if isinstance(value, dt.date) else str(value))
 
 
+def statuses(document: PageDocument) -> list[tuple[str, str]]:
+    """Return text and colour of each status lozenge of a page."""
+    return [(_title(lozenge), _colour(lozenge)) for lozenge in macros(document, "status")]
+
+
 def _title(lozenge: etree._Element) -> str:
     return " ".join(map(visible_text, parameters(lozenge, "title")))
 
