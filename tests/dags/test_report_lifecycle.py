@@ -258,9 +258,19 @@ def test_an_interrupted_correction_is_continued_and_a_deleted_page_is_named(
     assert report.command("withdraw") == 0
     assert (report.page.version, len(report.notices)) == (version, 1)
 
+    (folder / "copied_sales.yaml").rename(folder / "renamed_sales.yaml")
+    assert main(["report", "check", str(folder / "renamed_sales.yaml"), "--online"]) == 0
+    assert "copied_sales: has published periods, but no definition. If it was renamed, add" in capsys.readouterr().out
+    with (folder / "renamed_sales.yaml").open("a") as stream:
+        stream.write("formerly: [copied_sales]\n")
+    assert main(["report", "check", str(folder / "renamed_sales.yaml"), "--online"]) == 0
+    assert "no definition" not in capsys.readouterr().out
+
     sandbox.store.trash_page(report.id)
-    assert report.command("republish", reason="다시") == 1
+    assert main(["report", "republish", "renamed_sales", "2026-W47", "--reason", "다시"]) == 1
     assert "the page of 2026-W47 is gone: '20261119_주간 매출'" in capsys.readouterr().err
+    (folder / "renamed_sales.yaml").rename(folder / "copied_sales.yaml")
+    (folder / "copied_sales.yaml").write_text(COPIED)
     for period, problem in (
         ("2026-W48", "no published report for 2026-W48; the last published periods are 2026-W47"),
         ("2026-11-18", "PERIOD is '2026-11-18', which is no period of this report; the nearest are 2026-W46 (2026-11-12)"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -118,7 +119,25 @@ def _check(options: argparse.Namespace) -> int:
             f"{path}: valid ({len(definition.sources)} sources, {len(definition.checks)} checks; "
             f"today's page: {_title_today(definition)})"
         )
+    if options.online:
+        for report_id in _without_definition({path.parent for path in options.files}):
+            print_text(
+                f"{report_id}: has published periods, but no definition. If it was renamed, add formerly: [{report_id}]"
+            )
     return code
+
+
+def _without_definition(folders: Collection[Path]) -> list[str]:
+    """Return the ids of reports with manifests that no definition in some folders has, or had formerly."""
+    from workplace_provider.common.artifact_store import ArtifactStore
+    from workplace_provider.reports.manifest import reports_with_state
+
+    files = [path for folder in folders for path in folder.glob("*.yaml")]
+    unknown = set(reports_with_state(ArtifactStore())) - {path.stem for path in files}
+    for path in files if unknown else ():
+        with suppress(ReportError):
+            unknown.difference_update(read_definition(path).formerly)
+    return sorted(unknown)
 
 
 def _build(definition: ReportDefinition, path: Path) -> Any:

@@ -231,7 +231,7 @@ class ReportComposeOperator(ReportOperator):
 
     @property
     def needs_review(self) -> bool:
-        """Whether a person must approve the report."""
+        """True if a person must approve the report."""
         return bool(self._failed("review")) or self.ask_for_review or self.definition.review.when == "always"
 
     def _compose(self, period: Period, contents: Mapping[str, SourceContent], previous: Manifest | None) -> dict[str, Any]:
