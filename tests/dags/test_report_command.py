@@ -153,7 +153,7 @@ def test_wrong_files_are_reported_one_by_one(folder: Path, capsys: pytest.Captur
     assert main(["report", "check", *(str(folder / name) for name in ("bad.yaml", good.name, "twin.yaml"))]) == 1
     printed = capsys.readouterr()
     assert "bad.yaml: there is no period" in printed.err
-    assert "twin.yaml: page.title is that of weekly_kpis.yaml" in printed.err
+    assert "twin.yaml, line 13: page.title is that of weekly_kpis.yaml" in printed.err
     assert "weekly_kpis.yaml: valid (4 sources, 3 checks; today's page: 20" in printed.out
     for arguments, problem in (
         (["new", str(folder / "x.yml"), "--yes"], "x.yml is no id of a DAG"),

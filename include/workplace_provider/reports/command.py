@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workplace_provider.common.terminal import for_terminal, print_text, use_all_connections
 from workplace_provider.common.yaml_description import read_yaml
 from workplace_provider.reports.correction_command import add_actions, republish, withdraw
+from workplace_provider.reports.folder import PageTitles
 from workplace_provider.reports.new import LEFT_OUT, QUESTIONS, Question, create_report
 from workplace_provider.reports.placeholders import period_title
 from workplace_provider.reports.reading import ReportError, period_rule, read_definition
@@ -96,15 +97,11 @@ def _answer(options: argparse.Namespace, question: Question) -> str:
 
 def _check(options: argparse.Namespace) -> int:
     code = 0
-    titles: dict[tuple[str, str, str], str] = {}
+    titles = PageTitles()
     for path in options.files:
         try:
-            definition = read_definition(path)
+            definition = titles.read(path)
             _build(definition, path)
-            page = definition.page
-            other = titles.setdefault((page.conn_id, page.space, page.title), path.name)
-            if other != path.name:
-                raise ReportError(f"{path.name}: page.title is that of {other}; two reports cannot write one page")
         except ReportError as error:
             print(for_terminal(str(error)), file=sys.stderr)
             code = FAILED

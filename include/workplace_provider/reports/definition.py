@@ -344,6 +344,13 @@ FILLS: Final[dict[str, type[Fill]]] = {
 """The kinds of places to fill, by the key that identifies each."""
 
 
+class Buttons(_Part, frozen=True):
+    """The texts of the buttons of a review in Slack."""
+
+    approve: str = field(name="Approve", default="Approve")
+    reject: str = field(name="Reject", default="Reject")
+
+
 class Review(_Part, frozen=True):
     """The approval before the page is published.
 
@@ -356,7 +363,7 @@ class Review(_Part, frozen=True):
     within: str = "24h"
     otherwise: Literal["skip", "fail"] = "fail"
     channel: str = ""
-    buttons: dict[Literal["Approve", "Reject"], str] = {}
+    buttons: Buttons | None = None
     conn_id: str = "slack_api_default"
 
 

@@ -11,6 +11,7 @@ The flow of a run: ``collect.<source>`` side by side, ``check``, ``compose``, ``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -43,8 +44,9 @@ from workplace_provider.reports.definition import (
     TextFill,
 )
 from workplace_provider.reports.due import ReportDueOperator
+from workplace_provider.reports.folder import PageTitles, located
 from workplace_provider.reports.operators import ReportCheckOperator, ReportComposeOperator, ReportPublishOperator
-from workplace_provider.reports.reading import ReportError, parse_duration, period_rule, read_definition
+from workplace_provider.reports.reading import ReportError, parse_duration, period_rule
 from workplace_provider.reports.rhythm import BROKEN_TAG, REPORT_TAG, rhythm_of
 from workplace_provider.reports.texts import COMPOSE, PUBLISH, AnnouncementText, FileText, ReviewText, defined, plain
 
@@ -69,11 +71,12 @@ def build_dags(folder: Path) -> dict[str, DAG]:
     wanted = get_parsing_context().dag_id
     own = folder / f"{wanted}.yaml"
     if wanted is not None and own.is_file():
-        return {wanted: _dag_of(own)}
+        return {wanted: _dag_of(own, PageTitles())}
     dags = {}
-    titles: dict[tuple[str, str, str], str] = {}
+    titles = PageTitles()
     for path in sorted(folder.glob("*.yaml")):
-        dags[path.stem] = _dag_of(path, titles)
+        dag = _dag_of(path, titles)
+        dags[dag.dag_id] = dag
     return dags
 
 
@@ -92,20 +95,15 @@ def build_dag(definition: ReportDefinition, folder: Path) -> DAG:
     except ReportError:
         raise
     except ValueError as error:
-        raise ReportError(f"{definition.id}.yaml: {error}") from error
+        raise located(folder / f"{definition.id}.yaml", str(error)) from error
 
 
-def _dag_of(path: Path, titles: dict[tuple[str, str, str], str] | None = None) -> DAG:
+def _dag_of(path: Path, titles: PageTitles) -> DAG:
     try:
-        definition = read_definition(path)
-        page = definition.page
-        other = titles.setdefault((page.conn_id, page.space, page.title), path.name) if titles is not None else path.name
-        if other != path.name:
-            raise ReportError(f"{path.name}: page.title is that of {other}; two reports cannot write one page")
-        return build_dag(definition, path.parent)
+        return build_dag(titles.read(path), path.parent)
     except ReportError as error:
         log.error("%s", error)
-        return _broken_dag(path.stem, str(error))
+        return _broken_dag(re.sub(r"[^\w.-]", "_", path.stem)[:250], str(error))
 
 
 def _broken_dag(dag_id: str, error: str) -> DAG:
@@ -288,8 +286,14 @@ class _ReportDag:
             "message": defined(page.message, self._rule),
         }
         if isinstance(page.source, PageSource) and page.source.file:
-            texts["template"] = FileText(find_beside(self._folder, page.source.file))
+            texts["template"] = FileText(self._template_file(page.source.file))
         return texts
+
+    def _template_file(self, name: str) -> str:
+        try:
+            return find_beside(self._folder, name)
+        except FileNotFoundError as error:
+            raise ValueError(f"page.from: {error}") from None
 
     def _review(self) -> BaseOperator:
         rule = self._report.review
@@ -311,7 +315,7 @@ class _ReportDag:
         return SlackReviewOperator(
             channel=plain(rule.channel),
             text=ReviewText(),
-            labels={str(option): text for option, text in rule.buttons.items()} or None,
+            labels={"Approve": rule.buttons.approve, "Reject": rule.buttons.reject} if rule.buttons else None,
             slack_conn_id=rule.conn_id,
             **arguments,
         )

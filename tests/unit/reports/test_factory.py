@@ -55,13 +55,23 @@ def test_a_broken_file_is_one_broken_dag_and_the_others_run(folder: Path) -> Non
     (folder / "bad.yaml").write_text(SMALL.replace("space", "spaec"))
     (folder / "twin.yaml").write_text(SMALL.replace("TITLE", "good"))
     (folder / "cron.yaml").write_text(SMALL + "schedule: every thursday\n")
+    (folder / "file.yaml").write_text(
+        SMALL.replace("TITLE", "file").replace("parent: 주간 보고", "from: {file: none.xhtml}")
+    )
+    (folder / "a name.yaml").write_text(SMALL)
+    (folder / "goals.yaml").write_text(
+        SMALL.replace("TITLE", "goals") + "sources:\n  kpis: {file: none.csv}\nfill: [{attach: kpis}]\n"
+    )
     dags = build_dags(folder)
-    assert set(dags) == {"bad", "cron", "good", "twin"}
+    assert set(dags) == {"a_name", "bad", "cron", "file", "goals", "good", "twin"}
     assert set(dags["good"].task_ids) == {"check", "compose", "review", "publish"}
     for name, error in {
         "bad": "bad.yaml, line 2: page has a key 'spaec'; did you mean 'space'?",
-        "cron": "cron.yaml: schedule is 'every thursday'; it must be a cron expression",
-        "twin": "twin.yaml: page.title is that of good.yaml; two reports cannot write one page",
+        "cron": "cron.yaml, line 3: schedule is 'every thursday'; it must be a cron expression",
+        "twin": "twin.yaml, line 2: page.title is that of good.yaml; two reports cannot write one page",
+        "file": "file.yaml, line 2: page.from: there is no file none.xhtml in reports or in the folder above",
+        "goals": "goals.yaml, line 4: sources.kpis: there is no file none.csv in reports or in the folder above",
+        "a_name": "a name.yaml: the name of the file is no id of a DAG; use letters",
     }.items():
         dag = dags[name]
         assert dag.tags == {"report", "broken definition"}
