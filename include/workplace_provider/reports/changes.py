@@ -50,6 +50,7 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "first": "Not compared: there are no values of the previous period.",
         "none": "Nothing changed since the previous period.",
         "more": "{count} more changes.",
+        "one more": "1 more change.",
     },
     "ja": {
         "rose": "{subject}は{old}から{new}に上がりました（{delta}）。",
@@ -71,7 +72,7 @@ _PARENTHESES: Final = {"ko": " ({})", "en": " ({})", "ja": "（{}）"}
 
 # Final consonants of the Korean names of digits and Latin letters: "l" is a final ㄹ, "x" another consonant.
 _DIGIT_ENDINGS: Final = {"0": "x", "1": "l", "3": "x", "6": "x", "7": "l", "8": "l"}
-_LETTER_ENDINGS: Final = {"L": "l", "M": "x", "N": "x", "R": "l"}
+_LETTER_ENDINGS: Final = {"L": "l", "M": "x", "N": "x", "R": "l", "円": "x", "人": "x", "件": "x"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,8 @@ def describe_changes(
     changes = sorted(tables.changes(), key=lambda change: (change.tier, -change.weight))
     sentences = [change.text for change in changes[: comparison.top]]
     if len(changes) > comparison.top:
-        sentences.append(phrases["more"].format(count=len(changes) - comparison.top))
+        count = len(changes) - comparison.top
+        sentences.append(phrases["one more" if count == 1 and "one more" in phrases else "more"].format(count=count))
     sentences += tables.duplicates()
     return sentences or [phrases["none"]]
 
@@ -212,7 +214,8 @@ class _Tables:
 
     def _numbers(self, subject: str, before: Figure, after: Figure) -> _Change | None:
         difference = after.value - before.value
-        if not difference:
+        # A difference that the column does not show, such as 0.1 + 0.2 from 0.3, is none.
+        if before.text() == after.text():
             return None
         small = before.is_small_count and after.is_small_count
         delta = self._delta(before, after, small=small)
@@ -231,7 +234,9 @@ class _Tables:
             return f"{amount}, {self._phrases['small']}"
         if before.value <= 0 or after.value < 0:
             return amount
-        return f"{amount}, {Figure(difference / before.value * 100, 1, suffix='%').text(signed=True)}"
+        share = Figure(difference / before.value * 100, 1, suffix="%")
+        # A change that is large enough to name may be too small for a share with one decimal.
+        return f"{amount}, {share.text(signed=True)}" if round(share.value, 1) else amount
 
     def _sentence(self, phrase: str, subject: str, old: str, new: str, delta: str = "") -> str:
         particles = {"이": _particle(subject, "이", "가"), "로": _particle(new, "으로", "로", liquid="로")}
@@ -259,7 +264,8 @@ def plain_text(value: Any) -> str:
         if isinstance(content, Mapping):
             return plain_text(content.get("text") or content.get("title") or "")
         return plain_text(content)
-    return unicodedata.normalize("NFC", str("" if value is None else value)).strip()
+    is_missing = value is None or (isinstance(value, float | Decimal) and value != value)  # only NaN differs from itself
+    return unicodedata.normalize("NFC", "" if is_missing else str(value)).strip()
 
 
 def shorten(text: str) -> str:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 _UNITS: Final = "%|원|천원|만원|백만원|억원|억|명|건|개|회|円|万円|億円|人|件|個|回|ms|s|h|min"
+_COUNTERS: Final = ("", "명", "건", "개", "회", "人", "件", "個", "回")
 _NUMBER: Final = re.compile(
     rf"(?P<prefix>[₩￦$＄€£¥￥]?)\s?(?P<number>[-+−]?(?:\d{{1,3}}(?:,\d{{3}})+|\d{{1,30}})(?:\.\d{{1,30}})?)\s?(?P<suffix>{_UNITS})?"
 )
@@ -42,7 +43,8 @@ class Figure:
     @property
     def is_small_count(self) -> bool:
         """Return whether the number is a count below ten, of which shares mislead."""
-        return not self.is_share and not self.decimals and abs(self.value) < 10
+        is_count = not self.prefix and self.suffix in _COUNTERS
+        return is_count and not self.decimals and abs(self.value) < 10
 
     def text(self, value: Decimal | None = None, *, signed: bool = False) -> str:
         """Return a number as the cell writes its own; by default the cell's."""
