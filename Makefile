@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+CLUSTER_INSTALLED := $(VENV)/.cluster-installed
 SETUP := sandbox/src/workplace_sandbox/local/environment.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up pictures test test-all test-unit bench proof-clients proof-identity lint lock wheel clean
+.PHONY: help demo up pictures cluster test test-all test-cluster test-unit bench proof-clients proof-identity lint lock wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +16,10 @@ help: ## list the targets
 # The stamp is newer than the files that decide the contents, so that a second `make` installs nothing.
 $(INSTALLED): pyproject.toml sandbox/pyproject.toml constraints.txt $(SETUP)
 	@$(PYTHON) $(SETUP) $(VENV) --constraints constraints.txt --editable '.[dev]' --editable './sandbox[demo]'
+	@touch $@
+
+$(CLUSTER_INSTALLED): $(INSTALLED)
+	@$(PYTHON) $(SETUP) $(VENV) --constraints constraints.txt --editable './sandbox[cluster]'
 	@touch $@
 
 demo: $(INSTALLED) ## run the DAGs in a real Airflow on the sandbox, show the results, stop everything (PAGE=file.xhtml)
@@ -26,11 +31,18 @@ up: $(INSTALLED) ## run the demo and stay up until Ctrl-C (PAGE=file.xhtml)
 pictures: $(INSTALLED) ## run the demo and take the README's screenshots into docs/pictures (needs chromium)
 	@$(BIN)/python -m workplace_sandbox.local pictures
 
+cluster: $(CLUSTER_INSTALLED) ## run an Airflow on Celery, PostgreSQL, Redis and S3 until Ctrl-C: two schedulers, triggerers and workers
+	@$(BIN)/python -m workplace_sandbox.local cluster
+
 test: $(INSTALLED) ## run all tests except the large ones, with the duration of each part (ARGS are pytest's)
 	$(BIN)/python tests/run.py $(ARGS)
 
-test-all: $(INSTALLED) ## run all tests, with the large ones: much data, every fault at every write
+test-all: $(INSTALLED) ## run all tests, with the large ones: much data, every fault at every write, and those of the cluster
 	$(BIN)/python tests/run.py --all $(ARGS)
+	$(MAKE) test-cluster
+
+test-cluster: $(CLUSTER_INSTALLED) ## run the DAGs on a cluster, and kill its processes meanwhile (needs PostgreSQL and Redis)
+	$(BIN)/python -m pytest tests/e2e/cluster -m cluster $(ARGS)
 
 test-unit: $(INSTALLED) ## run the unit tests, two at a time: no Airflow process, no browser, no clean environment
 	$(BIN)/python -m pytest tests/unit -n 2 $(ARGS)
@@ -53,7 +65,7 @@ lint: $(INSTALLED) ## check style, format, types and import contracts
 
 lock: $(INSTALLED) ## update constraints.txt to the newest matching versions, and requirements.lock with their hashes
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
-	$(BIN)/python -m uv pip compile pyproject.toml sandbox/pyproject.toml --extra dev --extra celery --extra demo --universal --python-version 3.11 --upgrade \
+	$(BIN)/python -m uv pip compile pyproject.toml sandbox/pyproject.toml --extra dev --extra celery --extra demo --extra cluster --universal --python-version 3.11 --upgrade \
 	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet --output-file constraints.txt
 	$(BIN)/python -m uv pip compile pyproject.toml --extra bot --extra jira --extra notices --extra reports --extra s3 --extra tableau --universal --python-version 3.11 \
 	  --constraint constraints.txt --generate-hashes \
@@ -63,5 +75,5 @@ wheel: $(INSTALLED) ## build both wheels into dist/: the provider and its sandbo
 	$(BIN)/python -m pip wheel . ./sandbox --no-deps --wheel-dir dist
 
 clean: ## remove the environment, the demo's files and all caches
-	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .demo .cluster build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -22,6 +22,7 @@ from xml.etree import ElementTree as ET
 PROJECT = Path(__file__).resolve().parent.parent
 E2E = "tests/e2e"
 SHARED_AIRFLOW = f"{E2E}/shared_airflow"
+CLUSTER = f"{E2E}/cluster"  # needs the whole machine, so it has a target of its own
 WORKERS = 2
 NO_TESTS = 5  # pytest's status when a selection (`-k`) leaves none
 
@@ -62,7 +63,7 @@ def groups(everything: bool) -> list[Group]:
     return [
         Group("everything but e2e", ["tests", f"--ignore={E2E}", *workers, *selected], nice=5),
         Group("e2e on the shared Airflow", [SHARED_AIRFLOW, *selected]),
-        Group("e2e of other kinds", [E2E, f"--ignore={SHARED_AIRFLOW}", *selected]),
+        Group("e2e of other kinds", [E2E, f"--ignore={SHARED_AIRFLOW}", f"--ignore={CLUSTER}", *selected]),
     ]
 
 

@@ -18,8 +18,8 @@ import requests
 
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
-from workplace_sandbox.local.demo import free_port
 from workplace_sandbox.local.processes import Program, processes_of, session_members
+from workplace_sandbox.local.program import free_port
 from workplace_sandbox.local.settings import read_settings
 from workplace_sandbox.local.standalone import LocalAirflow
 

@@ -8,13 +8,8 @@ has nothing to do.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import shutil
-import signal
-import socket
 import time
-import traceback
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -27,7 +22,8 @@ from rich.text import Text
 
 from workplace_sandbox.local.accounts import Accounts
 from workplace_sandbox.local.errors import LocalError
-from workplace_sandbox.local.processes import ENDING_SIGNALS, ProcessEnded, end_leftovers, signals_held_back
+from workplace_sandbox.local.processes import ProcessEnded, signals_held_back
+from workplace_sandbox.local.program import Interrupted, free_port, interruptible, report_error, work_directory
 from workplace_sandbox.local.rest import ApiError
 from workplace_sandbox.local.sandbox import LocalSandbox
 from workplace_sandbox.local.settings import read_settings
@@ -69,7 +65,6 @@ BACKFILL_ATTEMPTS = 4
 BACKFILL_PAUSE = 2.0  # seconds between two of them
 POLL = 0.5
 FINISHED = {"success", "failed"}
-MARK = ".workplace-demo"  # file that marks a directory as ours to empty; locked while a demonstration runs in it
 
 
 class DemoError(LocalError):
@@ -78,14 +73,6 @@ class DemoError(LocalError):
 
 class TookTooLong(DemoError):
     """A step was not finished in time."""
-
-
-class Interrupted(BaseException):
-    """The user ended the program. Not an Exception, so that no handler takes it for a fault."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.status = 128 + number
 
 
 @dataclass(frozen=True)
@@ -499,7 +486,7 @@ def run(plan: Plan, progress: Progress, *, stay: bool) -> int:
     started = time.monotonic()
     status: int | None = None
     try:
-        with _listening(), work_directory(plan.work, progress):
+        with interruptible(), work_directory(plan.work, progress):
             demo = Demo(plan, progress, stay=stay)
             with demo.running():
                 status = _run_scenario(demo, progress, plan.pictures)
@@ -512,7 +499,7 @@ def run(plan: Plan, progress: Progress, *, stay: bool) -> int:
             status = interrupted.status
     except Exception as error:
         status = 1
-        _report_error(error, progress)
+        report_error(error, progress)
     progress.say(f"{'Done' if status == 0 else 'Not done'} after {time.monotonic() - started:.0f} s.")
     return 1 if status is None else status
 
@@ -525,73 +512,9 @@ def _run_scenario(demo: Demo, progress: Progress, pictures: Path | None) -> int:
         if pictures is not None:
             demo.take_pictures(runs, pictures)
     except Exception as error:  # report any error, and end everything in order
-        _report_error(error, progress)
+        report_error(error, progress)
         return 1
     return 0
-
-
-def _report_error(error: Exception, progress: Progress) -> None:
-    """Report an error; a bug in this package with its trace."""
-    text = str(error) if isinstance(error, LocalError) else "".join(traceback.format_exception(error))
-    progress.say(f"\nFailed: {text}")
-
-
-@contextmanager
-def work_directory(work: Path, progress: Progress) -> Iterator[None]:
-    """Empty the work directory, and lock it.
-
-    :raises DemoError: another demonstration runs in it, or it has files that no demonstration has written.
-    """
-    work.mkdir(parents=True, exist_ok=True)
-    mark = work / MARK
-    if any(work.iterdir()) and not mark.exists():
-        raise DemoError(f"{work} has files of another program; name an empty directory")
-    with mark.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DemoError(f"another demonstration runs in {work}; end it first, or name another directory") from None
-        # The lock is free, so any process that still runs here belongs to a demonstration that was killed.
-        if ended := end_leftovers(str(work)):
-            progress.say(f"Killed {ended} processes that an earlier, killed run had left behind")
-        for entry in work.iterdir():
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            elif entry != mark:
-                entry.unlink()
-        yield
-
-
-def free_port(preferred: int = 0) -> int:
-    """Return a free loopback port, the preferred one if it is free."""
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            # Like the servers: a port whose last user has just ended counts as free.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            number: int = probe.getsockname()[1]
-            return number
-    raise DemoError("this machine has no free port")
-
-
-@contextmanager
-def _listening() -> Iterator[None]:
-    """Turn the signals that end a program into an exception, so that all processes are ended."""
-
-    def interrupt(number: int, _frame: object) -> NoReturn:
-        raise Interrupted(number)
-
-    # nohup ignores SIGHUP: keep that.
-    numbers = [n for n in ENDING_SIGNALS if not (n == signal.SIGHUP and signal.getsignal(n) == signal.SIG_IGN)]
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def page_id_of(link: str) -> str:

@@ -47,16 +47,25 @@ class Program:
     :param environment: its whole environment; nothing is inherited.
     :param log: file for standard output and standard error.
     :param grace: seconds between the request to end and the kill.
+    :param stop_signal: the request to end.
     """
 
     def __init__(
-        self, name: str, command: Sequence[str], *, environment: Mapping[str, str], log: Path, grace: float
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        log: Path,
+        grace: float,
+        stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
         self.name = name
         self.log = log
         self._command = list(command)
         self._environment = dict(environment)
         self._grace = grace
+        self._stop_signal = stop_signal
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -127,18 +136,24 @@ class Program:
         if self._process is None:
             return
         deadline = time.monotonic() + self._grace
-        self._signal_all(signal.SIGTERM)
+        self.terminate()
         while self._alive() and time.monotonic() < deadline:
             time.sleep(POLL)
         deadline = time.monotonic() + KILL_PATIENCE
         while (alive := self._alive()) and time.monotonic() < deadline:
-            self._signal_all(signal.SIGKILL)  # repeatedly: a process may have been about to start another
+            self.signal(signal.SIGKILL)  # repeatedly: a process may have been about to start another
             time.sleep(POLL)
         self._process.poll()
         if alive:
             raise LeftBehind(f"{self.name}: processes {', '.join(map(str, alive))} do not end")
 
-    def _signal_all(self, number: signal.Signals) -> None:
+    def terminate(self) -> None:
+        """Request the end of every process of the session, without waiting for it."""
+        if self._process is not None:
+            self.signal(self._stop_signal)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to every process of the session."""
         # One call for the group reaches its members at the same instant; then the processes that left the group for one of
         # their own within the session.
         with contextlib.suppress(ProcessLookupError):

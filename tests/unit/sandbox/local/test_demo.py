@@ -20,8 +20,10 @@ from rich.console import Console
 
 from workplace_sandbox.local import demo as demo_module
 from workplace_sandbox.local.console import Progress
-from workplace_sandbox.local.demo import Demo, DemoError, Plan, free_port, run, work_directory
+from workplace_sandbox.local.demo import Demo, DemoError, Plan, run
+from workplace_sandbox.local.errors import LocalError
 from workplace_sandbox.local.processes import OWNER, ProcessEnded, processes_of
+from workplace_sandbox.local.program import MARK, free_port, work_directory
 from workplace_sandbox.local.rest import ApiError
 from workplace_sandbox.local.weeks import week_of
 from workplace_sandbox.seed.members import JOINED, LEFT, OUTSIDERS, RENAMED
@@ -503,7 +505,7 @@ def test_a_second_demonstration_keeps_out(plan: Plan, progress: Progress) -> Non
     with work_directory(plan.work, progress):
         kept = plan.work / "kept"
         kept.touch()
-        with pytest.raises(DemoError, match="another demonstration runs in"), work_directory(plan.work, progress):
+        with pytest.raises(LocalError, match="another program runs in"), work_directory(plan.work, progress):
             pass
         assert kept.exists()
 
@@ -519,7 +521,7 @@ def test_the_work_directory_is_emptied_and_leftovers_are_ended(plan: Plan, progr
         while processes_of(str(plan.work)) != [left.pid]:
             pass
         with work_directory(plan.work, progress):
-            assert [entry.name for entry in plan.work.iterdir()] == [demo_module.MARK]
+            assert [entry.name for entry in plan.work.iterdir()] == [MARK]
         assert left.wait(10) == -signal.SIGKILL
     finally:
         left.kill()
@@ -529,7 +531,7 @@ def test_the_work_directory_is_emptied_and_leftovers_are_ended(plan: Plan, progr
 def test_a_directory_of_somebody_elses_is_left_alone(plan: Plan, progress: Progress) -> None:
     plan.work.mkdir()
     (plan.work / "thesis.txt").touch()
-    with pytest.raises(DemoError, match="files of another program"), work_directory(plan.work, progress):
+    with pytest.raises(LocalError, match="files of another program"), work_directory(plan.work, progress):
         pass
     assert (plan.work / "thesis.txt").exists()
 
