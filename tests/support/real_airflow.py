@@ -130,14 +130,7 @@ def real_airflow(
     :param more_dags: file name to text of DAGs that only a test needs.
     """
     project = work / "project"
-    for folder in ("dags", "plugins"):
-        shutil.copytree(repository / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for folder in ("sql", "identity", "notices", "reports"):
-        shutil.copytree(repository / "include" / folder, project / "include" / folder)
-    for file in (project / "dags").glob("*.py"):
-        file.write_text(at_once(file.read_text("utf-8")), "utf-8")
-    for name, text in (more_dags or {}).items():
-        (project / "dags" / name).write_text(text, "utf-8")
+    copy_project(repository, project, more_dags)
     airflow = LocalAirflow(project, work, free_port(), schedule=True, people=people)
     # The files do not change any more.
     airflow.environment["AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL"] = "3600"
@@ -160,7 +153,26 @@ def real_airflow(
     assert processes_of(str(work)) == []
 
 
+def copy_project(repository: Path, project: Path, more_dags: Mapping[str, str] | None = None) -> None:
+    """Copy the DAGs and what they read, with quick retries and without schedules.
+
+    :param more_dags: file name to text of DAGs that only a test needs.
+    """
+    for folder in ("dags", "plugins"):
+        shutil.copytree(repository / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("sql", "identity", "notices", "reports"):
+        shutil.copytree(repository / "include" / folder, project / "include" / folder)
+    for file in (project / "dags").glob("*.py"):
+        file.write_text(at_once(file.read_text("utf-8")), "utf-8")
+    for name, text in (more_dags or {}).items():
+        (project / "dags" / name).write_text(text, "utf-8")
+
+
 def at_once(text: str) -> str:
     """Rewrite a DAG file of the project: retries follow at once, and the schedule starts no runs; events still do."""
-    text = re.sub(r'"retry_delay": timedelta\([a-z]+=\d+\)', '"retry_delay": timedelta(seconds=1)', text)
-    return re.sub(r"schedule=(CronTriggerTimetable\(.*\)|schedule),", "schedule=None,", text)
+    return re.sub(r"schedule=(CronTriggerTimetable\(.*\)|schedule),", "schedule=None,", quick_retries(text))
+
+
+def quick_retries(text: str) -> str:
+    """Rewrite a DAG file of the project: retries follow at once."""
+    return re.sub(r'"retry_delay": timedelta\([a-z]+=\d+\)', '"retry_delay": timedelta(seconds=1)', text)

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from workplace_provider.common.artifacts import Artifact
 from workplace_provider.common.private_files import make_private_folder, open_private
+from workplace_provider.http import metrics
 from workplace_provider.http.redaction import remove_invisible
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ class ArtifactSink:
         stream.close()
         filesystem = self._temporary.fs
         filesystem.mv(self._temporary.path, self._final.path)
+        metrics.count("artifacts.bytes", self.size)
         self._artifact = Artifact(
             uri=_uri(self._final),
             name=self._name,

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from workplace_provider.http import metrics
 from workplace_provider.http.attempts import attempts
 from workplace_provider.http.auth import Basic, Bearer
 from workplace_provider.http.body import parse_json
@@ -24,10 +25,12 @@ from workplace_provider.http.errors import (
     BadResponse,
     Conflict,
     Invalid,
+    RateLimited,
     WorkplaceError,
     error_context,
 )
 from workplace_provider.http.failures import describe_content, error_of_exception, error_of_response
+from workplace_provider.http.metrics import metric_name
 from workplace_provider.http.model import (
     READS,
     TIMED_OUT,
@@ -171,6 +174,7 @@ class HttpClient:
             raise Invalid(str(error), system=system, advice=advice) from None
         self.base_url = base_url.rstrip("/")
         self.system = system
+        self._metric = metric_name(system)
         self.settings = settings or HttpSettings()
         self._auth = auth
         self._parse_error = parse_error
@@ -383,7 +387,9 @@ class HttpClient:
         deadline = None if seconds is None else time.monotonic() + seconds
         receiver = Receiver(sink if isinstance(sink, Sink) else SeekableSink(sink), self.settings, check, deadline)
         call = _Call("GET", path, params, headers, stream=True, deadline=deadline)
-        return self._run(call, None, lambda response: receiver.receive(response, self._deadline))
+        received = self._run(call, None, lambda response: receiver.receive(response, self._deadline))
+        metrics.count(f"{self._metric}.bytes", received.size)
+        return received
 
     def _run(
         self,
@@ -423,8 +429,12 @@ class HttpClient:
         raise failure
 
     def _send(self, request: _Request) -> requests.Response:
+        started = time.monotonic()
+        metrics.count(f"{self._metric}.requests")
         try:
-            return self._send_once(request.call, request.url)
+            response = self._send_once(request.call, request.url)
+            metrics.timing(f"{self._metric}.request", time.monotonic() - started)
+            return response
         except requests.RequestException as error:
             failure = error_of_exception(error, self.system, request.call.method, self.settings, self._deadline)
         # Outside of the handler: the error of requests may contain secrets, and must not become the context of ours.
@@ -445,6 +455,8 @@ class HttpClient:
     def _retry_after(self, request: _Request, failure: WorkplaceError) -> bool | float:
         """Return the seconds after which a failed request is sent again, or ``False``."""
         request.failures += 1
+        if isinstance(failure, RateLimited):
+            metrics.count(f"{self._metric}.rate_limits")
         request.timeouts += failure.code == TIMED_OUT
         is_harmless = request.is_repeatable or failure.never_executed
         wait = self._backoff(request.failures) if failure.retry_after is None else failure.retry_after
@@ -459,6 +471,8 @@ class HttpClient:
         # A conflict needs a fresh read, which only the caller can do.
         if is_over or not failure.retryable or not is_harmless or isinstance(failure, Conflict):
             return False
+        metrics.count(f"{self._metric}.retries")
+        metrics.timing(f"{self._metric}.wait", wait)
         return wait
 
     def _send_once(self, call: _Call, url: str) -> requests.Response:
@@ -533,6 +547,7 @@ class HttpClient:
         if seconds > 0:
             seconds = min(seconds, self.settings.max_wait)
             log.info("%s reports that its rate limit is near: waiting %.1f s", self.system, seconds)
+            metrics.timing(f"{self._metric}.wait", seconds)
             self._sleep(seconds)
 
 

@@ -12,6 +12,7 @@ from workplace_provider.confluence.client.decoding import not_confirmed
 from workplace_provider.confluence.client.model import HOLDS_TITLE, is_unfinished_create
 from workplace_provider.confluence.client.responses import OPERATIONS
 from workplace_provider.confluence.pages import same_content
+from workplace_provider.http import metrics
 from workplace_provider.http.attempts import attempts
 from workplace_provider.http.errors import AlreadyExists, Conflict, NotFound, WorkplaceError
 
@@ -103,7 +104,9 @@ class SafeWrites(ABC):
         """
         title = page_title(title)
         check_body(body)
-        return self._create_once(NewPage(space, title, body, parent_id, message))
+        page = self._create_once(NewPage(space, title, body, parent_id, message))
+        metrics.count("confluence.pages_created")
+        return page
 
     def _create_once(self, new: NewPage) -> Page:
         try:
@@ -170,6 +173,7 @@ class SafeWrites(ABC):
                     return page, False
                 sent = (page.version + 1, after)
                 self._send_update(page, new_title, after, message, minor=minor)
+        metrics.count("confluence.pages_updated")
         # The link to the page changes with its title.
         written = page if new_title == page.title else self.get_page(page_id)
         return replace(written, title=new_title, version=page.version + 1, body=after), True

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from workplace_provider.common.artifacts import as_artifacts
+from workplace_provider.http import metrics
 from workplace_provider.identity.operators.journal import open_journal
 from workplace_provider.identity.operators.message import format_message
 
@@ -181,6 +182,8 @@ class SyncRun:
 
         verdicts = applied.verdicts if applied else evaluate(plan, self.definition.policy)
         blocking = applied.blocked if applied else blocking_gates(verdicts)
+        if applied is None and blocking:
+            metrics.count("identity.gates_closed", len(blocking))
         writes = not plan.empty if applied is None else bool(applied.outcomes)
         with self.store.publish(self.folder, "plan.jsonl", "application/jsonl") as lines:
             for line in plan.lines():

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from workplace_provider.common.mrkdwn import escape
+from workplace_provider.http import metrics
 from workplace_provider.http.attempts import attempts
 from workplace_provider.http.errors import Forbidden, NotFound, TooLarge, WorkplaceError
 from workplace_provider.http.redaction import get_logger
@@ -371,6 +372,7 @@ class MessagePoster:
                     raise attempt.previous
             with attempt:
                 ts = self._submit(arguments)
+        metrics.count("slack.messages")
         return ts
 
     def _submit(self, arguments: Mapping[str, Any]) -> str:

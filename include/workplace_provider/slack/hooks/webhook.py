@@ -14,6 +14,7 @@ from airflow.sdk.log import mask_secret
 from workplace_provider.common.connection_settings import check_connection, check_proxy, secrets_of
 from workplace_provider.common.mrkdwn import escape
 from workplace_provider.common.outgoing import redact_outgoing
+from workplace_provider.http import metrics
 from workplace_provider.http.body import parse_json, plain_words
 from workplace_provider.http.client import ErrorDetails, ErrorResponse, HttpClient, HttpSettings
 from workplace_provider.http.credentials import check_url
@@ -114,6 +115,7 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
             ) as http:
                 path = urlunsplit(("", "", parts.path, parts.query, ""))
                 http.submit(path, lambda response: self._accept(http, response), json=body, idempotent=not self._once)
+                metrics.count("slack.messages")
         except WorkplaceError as error:
             error.url = self._shown_url
             # With an error status the message was not posted; without a status it may have been.

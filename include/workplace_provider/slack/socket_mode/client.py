@@ -27,6 +27,7 @@ from typing import Any, Final, TypeAlias
 import aiohttp
 from requests.utils import get_environ_proxies
 
+from workplace_provider.http import metrics
 from workplace_provider.http.body import parse_json
 from workplace_provider.http.client import HttpSettings
 from workplace_provider.http.errors import Conflict, Forbidden, SourceUnavailable, WorkplaceError
@@ -281,6 +282,7 @@ class SocketModeClient:
             raise SourceUnavailable(f"the WebSocket could not be opened: {cause}", system=SYSTEM) from None
         socket = _Socket(websocket)
         self._sockets.add(socket)
+        metrics.gauge("slack.open_sockets", len(self._sockets))
         self._start(self._read(socket))
         if hello.get("type") == "disconnect":
             socket.end(str(hello.get("reason")))
@@ -369,6 +371,7 @@ class SocketModeClient:
                     await self._dispatch(socket, message.data)
         finally:
             self._sockets.discard(socket)
+            metrics.gauge("slack.open_sockets", len(self._sockets))
             if not socket.ending.is_set():
                 self._lost.append(time.monotonic())
             socket.gone.set()
@@ -378,6 +381,8 @@ class SocketModeClient:
         """Handle one message of the socket by its type."""
         try:
             message = _as_object(parse_json(text))
+            if message.get("payload"):
+                metrics.count("slack.events")
             envelope_id, payload = message.get("envelope_id"), message.get("payload") or {}
             match message.get("type"):
                 case "disconnect":
