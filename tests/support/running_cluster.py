@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -21,7 +22,7 @@ from support.real_airflow import copy_project, until
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
 from workplace_sandbox.local.cluster import Cluster
-from workplace_sandbox.local.processes import processes_of, session_members
+from workplace_sandbox.local.processes import ProcessEnded, processes_of, session_members
 from workplace_sandbox.local.program import free_port
 from workplace_sandbox.local.settings import read_settings
 from workplace_sandbox.local.weeks import title_begins
@@ -119,13 +120,35 @@ class RunningCluster:
 
         def search() -> bool:
             nonlocal found
-            for name, program in self.cluster.nodes.items():
-                if name.startswith(kind) and _has_connection(program.session, port):
+            for name in self.cluster.nodes:
+                if name.startswith(kind) and self.has_connection(name, port):
                     found = name
             return bool(found)
 
         until(search, f"a {kind} to connect to {port}", 30)
         return found
+
+    def has_connection(self, name: str, port: int) -> bool:
+        """Return whether a process of a node has a connection to a port."""
+        for pid in session_members(self.cluster.nodes[name].session):
+            with suppress(psutil.Error):  # it has ended meanwhile
+                if any(each.raddr and each.raddr.port == port for each in psutil.Process(pid).net_connections("tcp")):
+                    return True
+        return False
+
+    def restart_ended_nodes(self, patience: float = 30.0) -> list[str]:
+        """Restart the nodes that end within some time, as a supervisor does, and return their names."""
+        restarted, deadline = [], time.monotonic() + patience
+        while time.monotonic() < deadline:
+            for name, program in self.cluster.nodes.items():
+                try:
+                    program.check()
+                except ProcessEnded:
+                    self.cluster.restart(name)
+                    restarted.append(name)
+                    break
+            time.sleep(0.5)
+        return restarted
 
     def kill(self, name: str) -> None:
         """Kill all processes of a node at once, and start it with an empty disk."""
@@ -222,14 +245,6 @@ class RunningCluster:
         self.end_runs()
         self.sandbox.clear_faults()
         self.sandbox.reset(seed=True)
-
-
-def _has_connection(session: int, port: int) -> bool:
-    for pid in session_members(session):
-        with suppress(psutil.Error):
-            if any(each.raddr and each.raddr.port == port for each in psutil.Process(pid).net_connections("tcp")):
-                return True
-    return False
 
 
 @contextmanager
