@@ -50,6 +50,7 @@ COMMANDS: Final = (
         "doctor", "workplace_provider.doctor.command", "check an installation: what is missing or wrong, and what to do"
     ),
     Command("identity", "workplace_provider.identity.command", "check and plan account syncs"),
+    Command("init", "workplace_provider.project.command", "write an Airflow project into an empty folder"),
     Command("report", "workplace_provider.reports.command", "create, check and preview reports"),
 )
 

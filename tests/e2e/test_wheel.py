@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import zipfile
 from pathlib import Path
@@ -102,7 +104,10 @@ def test_each_wheel_has_its_package_and_nothing_else(wheel: Path, sandbox_wheel:
         (PROJECT / "sandbox" / "src", "workplace_sandbox", sandbox),
     ):
         files = {str(file.relative_to(folder)) for file in (folder / package).rglob("*") if file.is_file()}
-        assert {name for name in files if "__pycache__" not in name} == {n for n in names if n.startswith(f"{package}/")}
+        in_wheel = {name for name in names if name.startswith(f"{package}/") and not name.startswith(f"{package}/example_")}
+        assert {name for name in files if "__pycache__" not in name} == in_wheel
+    dags = {f"workplace_provider/example_dags/{file.name}" for file in (PROJECT / "dags").glob("*.py")}
+    assert {name for name in provider if "/example_dags/" in name} == dags
 
 
 def run(python: Path, home: Path, *arguments: str) -> str:
@@ -148,6 +153,26 @@ def test_the_authors_guide_works_from_both_wheels_in_an_empty_folder(
     ).stdout.split()
     assert [Path(each).is_relative_to(PROJECT) for each in found] == [False, False]
     assert "1 passed" in try_the_guide(guide, tmp_path, sandbox_python, search_path)
+
+
+def test_a_new_project_passes_its_tests_and_publishes_its_report(python: Path, sandbox_python: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    ran = subprocess.run(
+        [python.with_name("workplace"), "init", project, "--weekly"], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    variables = environment(tmp_path / "home") | {
+        "PYTHONPATH": os.pathsep.join(map(site_packages, (sandbox_python, python))),
+        "PATH": os.pathsep.join([str(python.parent), os.environ["PATH"]]),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(project / "dags"),
+    }
+    (line,) = re.findall(r"workplace-sandbox (run .*)", (project / "README.md").read_text("utf-8"))
+    for command in (["pytest", "-q"], ["workplace_sandbox.cli", *shlex.split(line)]):
+        done = subprocess.run(
+            [sandbox_python, "-m", *command], cwd=project, env=variables, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert "주간 보고" in (project / "pages" / "index.html").read_text("utf-8")
 
 
 SHOW_PLUGIN = """

@@ -47,7 +47,7 @@ def read_usage() -> Usage:
             continue
         for task in dag.tasks:
             where = f"{dag_id}.{task.task_id}"
-            for conn_id in _connections_of(task):
+            for conn_id in connections_of(task):
                 usage.connections.setdefault(conn_id, where)
             if (pool := getattr(task, "pool", None)) and pool != _DEFAULT_POOL:
                 usage.pools.setdefault(pool, where)
@@ -58,8 +58,8 @@ def read_usage() -> Usage:
     return usage
 
 
-def _connections_of(task: Any) -> Iterable[str]:
-    """Return the ids of connections in the arguments of a task, without those that are rendered from a template."""
+def connections_of(task: Any) -> Iterable[str]:
+    """Return the ids of connections in the arguments of a task and its alarms, without those from a template."""
     arguments = getattr(task, "partial_kwargs", None) or vars(task)
     callbacks = arguments.get("on_failure_callback") or ()
     notifiers = callbacks if isinstance(callbacks, list | tuple) else [callbacks]

@@ -1,4 +1,4 @@
-"""The command ``workplace-sandbox``: serve, reset, export."""
+"""The command ``workplace-sandbox``: serve, run, reset, export."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import ipaddress
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import urllib.error
@@ -62,6 +63,19 @@ def add_serve(commands: Any) -> None:
     parser.set_defaults(run=serve)
 
 
+def add_run(commands: Any) -> None:
+    """Add ``run``."""
+    parser = commands.add_parser(
+        "run",
+        help="run a command with Airflow's connections to a sandbox",
+        description="Start a sandbox, run a command such as `airflow dags test weekly_report` with Airflow's connections to "
+        "it in the environment, and stop.",
+    )
+    parser.add_argument("--export", type=Path, metavar="DIR", help="then write wiki and channels as files")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="the command with its arguments")
+    parser.set_defaults(run=run)
+
+
 def add_reset(commands: Any) -> None:
     """Add ``reset``."""
     parser = commands.add_parser("reset", help="remove everything and seed again")
@@ -78,7 +92,7 @@ def add_export(commands: Any) -> None:
     parser.set_defaults(run=export)
 
 
-COMMANDS: list[Callable[[Any], None]] = [add_serve, add_reset, add_export]
+COMMANDS: list[Callable[[Any], None]] = [add_serve, add_run, add_reset, add_export]
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -107,6 +121,27 @@ def serve(options: argparse.Namespace) -> int:
             write_atomically(options.ready_file, json.dumps(address_list, indent=2) + "\n")
         stopped.wait()
     return 0
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a command on a sandbox of its own.
+
+    :return: the exit code of the command.
+    """
+    if not options.command:
+        raise ValueError("no command to run; write it at the end: workplace-sandbox run airflow dags test weekly_report")
+    from workplace_sandbox.server import Sandbox
+
+    with Sandbox() as sandbox:
+        connections = {
+            f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(connection)
+            for conn_id, connection in sandbox.airflow_connections().items()
+        }
+        command: list[str] = options.command
+        status = subprocess.run(command, env=os.environ | connections, check=False).returncode  # noqa: S603 - the user's own
+        if options.export:
+            sandbox.export(options.export.resolve())
+    return status
 
 
 def reset(options: argparse.Namespace) -> int:

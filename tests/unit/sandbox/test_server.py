@@ -141,6 +141,18 @@ def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path):
         assert requests.utils.urlparse(found["url"]).hostname == "127.0.0.1"
 
 
+def test_a_command_runs_with_connections_to_a_sandbox_of_its_own(capfd, tmp_path):
+    program = (
+        "import json, os, urllib.request; host = json.loads(os.environ['AIRFLOW_CONN_JIRA_DEFAULT'])['host']; "
+        "print(urllib.request.urlopen(host + '/rest/api/2/serverInfo').status); raise SystemExit(3)"
+    )
+    assert main(["run", "--export", str(tmp_path / "wiki"), sys.executable, "-c", program]) == 3
+    assert "200" in capfd.readouterr().out
+    assert (tmp_path / "wiki" / "index.html").is_file()
+    assert main(["run"]) == 1
+    assert "no command to run" in capfd.readouterr().err
+
+
 def test_commands_say_when_there_is_no_sandbox(capsys, tmp_path):
     with Sandbox(seed=False) as sandbox:
         url = sandbox.url

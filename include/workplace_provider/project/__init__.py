@@ -1,0 +1,1 @@
+"""The command ``workplace init``: create an Airflow project."""
