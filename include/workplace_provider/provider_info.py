@@ -274,6 +274,14 @@ def _options() -> dict[str, Any]:
             "example": "s3://aws_default@analytics/artifacts",
             "default": "",
         },
+        "artifacts_retention": {
+            "description": "How long the DAG artifact_retention keeps the files of runs, such as 400d; empty to keep them. "
+            "The definition of a report may set another time.",
+            "version_added": "0.1.0",
+            "type": "string",
+            "example": "400d",
+            "default": "",
+        },
         "identity_events": {
             "description": "Whether the DAG identity_people syncs a person as soon as Slack reports a new, changed or "
             "deactivated member. It needs a connection of type slack_app.",

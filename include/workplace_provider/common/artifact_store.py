@@ -58,14 +58,14 @@ class ArtifactStore:
         index = getattr(context.get("ti"), "map_index", -1)
         if isinstance(index, int) and index >= 0:
             parts.append(str(index))
-        return "/".join([self.dag_folder(context), *map(_key_of, parts)])
+        return "/".join([self.dag_folder(context), *map(folder_name, parts)])
 
     def dag_folder(self, context: Mapping[str, Any]) -> str:
         """Return the folder with the folders of all runs of a DAG.
 
         :param context: the task's context
         """
-        return f"{self.base}/{_key_of(context['dag'].dag_id)}"
+        return f"{self.base}/{folder_name(context['dag'].dag_id)}"
 
     def contains(self, artifact: Artifact, folder: str) -> bool:
         """Return whether an artifact is a file in a folder of this store, by its URI and its connection.
@@ -220,7 +220,7 @@ def safe_name(name: str) -> str:
     return stem.encode()[:room].decode(errors="ignore").rstrip(" .") + end
 
 
-def _key_of(id_: str) -> str:
+def folder_name(id_: str) -> str:
     """Return a folder name that is unique for an id.
 
     The id of a run has colons and a plus sign. People who trigger a run may choose it, so ``..`` must not lead to another

@@ -405,6 +405,7 @@ class ReportDefinition(_Part, frozen=True):
 
     :param id: id of the DAG: the file's name without extension
     :param formerly: earlier ids, whose published periods belong to this report
+    :param retention: how long the artifacts of runs are kept, such as ``400d``
     """
 
     page: PageSpec
@@ -425,3 +426,4 @@ class ReportDefinition(_Part, frozen=True):
     announce: list[Announcement] = []
     on_failure: FailureNotice | None = None
     formerly: list[str] = []
+    retention: str = ""

@@ -88,7 +88,7 @@ class ReportLateNotifier(SlackPostNotifier):
 
     ::
 
-        AsyncCallback(ReportLateNotifier, kwargs={"channel": "#data-alarms", "report": "Weekly KPIs", "zone": "Asia/Seoul"})
+        ReportLateNotifier(channel="#data-alarms", report="Weekly KPIs", zone="Asia/Seoul")
 
     :param report: name of the report
     :param zone: time zone of the DAG

@@ -57,6 +57,7 @@ _SECONDS: Final = {"m": 60, "h": 3600, "d": 86400}
 STATE_FOLDER: Final = "reports"
 """The folder of all manifests in the artifact store, beside those of DAGs."""
 
+LEAST_RETENTION: Final = timedelta(days=7)
 _REPORT_ID: Final = re.compile(r"\w[\w.-]{0,99}")
 _TIME: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _IDENTIFIER: Final = re.compile(r"[\w-]{1,60}")
@@ -111,6 +112,19 @@ def parse_duration(text: str) -> timedelta:
     if match is None:
         raise ValueError(f"{text!r} is no duration; write minutes, hours or days such as 30m, 26h or 2d")
     return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+
+
+def parse_retention(text: str) -> timedelta:
+    """Return how long artifacts are kept, such as ``400d``.
+
+    :raises ValueError: if it is no duration, or too short
+    """
+    age = parse_duration(text)
+    if age < LEAST_RETENTION:
+        raise ValueError(
+            f"{text!r} is too short: a run, its review and its retries need the files for {LEAST_RETENTION.days} days"
+        )
+    return age
 
 
 def parse_time(text: str) -> time:
@@ -272,6 +286,9 @@ class _Rules:
         for name in definition.formerly:
             if not _REPORT_ID.fullmatch(name) or name in (definition.id, STATE_FOLDER):
                 raise self._error(f"formerly has {name!r}; it must list earlier ids of this report", "formerly")
+
+        if definition.retention:
+            self._parsed(parse_retention, definition.retention, "retention", "retention")
 
     def _check_period(self) -> None:
         self._parsed(lambda spec: PeriodRule(**msgspec.structs.asdict(spec)), self.definition.period, "period", "period")
