@@ -43,7 +43,11 @@ OPERATIONS = {
     ("GET", "/rest/api/content/{id}/restriction/byOperation"),
     ("GET", "/rest/api/group/{groupName}"),
     ("GET", "/rest/api/server-information"),
+    ("GET", "/rest/api/space/{spaceKey}/permissions/group/{groupName}"),
+    ("GET", "/rest/api/space/{spaceKey}/permissions/user/{userKey}"),
+    ("GET", "/rest/api/user"),
     ("GET", "/rest/api/user/current"),
+    ("GET", "/rest/api/user/memberof"),
     ("POST", "/rest/api/content"),
     ("POST", "/rest/api/content/{id}/child/attachment"),
     ("POST", "/rest/api/content/{id}/child/attachment/{attachmentId}/data"),
@@ -130,6 +134,8 @@ def test_every_operation_is_as_described(inspector: Inspector, sandbox: Sandbox)
     assert [each.page_id for each in reader.comments(page_ids=ids, bodies=BODIES)] == [copied.page.id]
     assert len(list(reader.files(space=SPACE))) == len(list(reader.files(page_ids=ids))) == 7
     assert client.find_group("analysts") == "analysts"
+    assert client.may_create_below(copied.page, "haruka")
+    assert not client.may_create_below(copied.page, "viewer")
     comment = client.create_comment(copied.page.id, "<p>확인</p>")
     client.set_comment_property(comment.id, "marker", {"k": 1})
     assert client.comment_property(comment.id, "marker").value == {"k": 1}  # type: ignore[union-attr]

@@ -35,6 +35,7 @@ from workplace_provider.http.client import FilePart
 from workplace_provider.http.errors import AlreadyExists, NotFound
 from workplace_provider.http.session import Session
 from workplace_sandbox import Sandbox
+from workplace_sandbox.confluence.cloud.accounts import account_id
 
 pytestmark = pytest.mark.contract
 
@@ -94,6 +95,7 @@ OPERATIONS = {
     ("POST", f"{V1}/content/{{}}/child/attachment/{{}}/data"),
     ("POST", f"{V1}/content/{{}}/copy"),
     ("POST", f"{V1}/content/{{}}/label"),
+    ("POST", f"{V1}/content/{{}}/permission/check"),
     ("PUT", "/pages/{}"),
     ("PUT", "/pages/{}/properties/{}"),
     ("PUT", f"{V1}/content/{{}}/restriction"),
@@ -205,6 +207,10 @@ def _all_operations(wiki: TeamWiki, client: CloudClient) -> None:
     by_group = Restrictions({}, {"read": (client.find_group("analysts"),)})
     client.set_restrictions(page.id, by_group)
     assert client.restrictions(page.id).groups["read"] == by_group.groups["read"]
+    me = client.current_user().name
+    assert client.may_create_below(page, me)
+    client.set_restrictions(copied.id, Restrictions({"update": (me,)}))
+    assert not client.may_create_below(copied, account_id("viewer"))
     own = client.create_comment(copied.id, "<p>확인</p>")
     client.set_comment_property(own.id, "marker", {"k": 1})
     assert client.comment_property(own.id, "marker").value == {"k": 1}  # type: ignore[union-attr]

@@ -107,6 +107,7 @@ READS = [
     "/content/{page}/restriction/byOperation",
     "/content/{page}/restriction/byOperation/update",
     "/group/analysts",
+    "/space/ANALYTICS/permissions/group/analysts",
     "/content/search?cql=text ~ 지표",
     "/search?cql=type in (page, comment, attachment)",
     "/space",
@@ -127,6 +128,18 @@ def test_reads(session, api, page_id, path):
     if "expand=" not in path:
         assert session.get(f"{address}{more}expand={EVERYTHING}", timeout=30).status_code == 200
     assert session.checked
+
+
+def test_groups_and_permissions_of_a_user(session, api, sandbox):
+    groups = session.get(f"{api}/user/memberof?username=jimin", timeout=30).json()["results"]
+    assert [group["name"] for group in groups] == ["confluence-users", "analysts", "데이터분석팀"]
+    key = sandbox.store.add_user("mina", "이미나").key
+    address = f"{api}/space/ANALYTICS/permissions/user/{key}"
+    (first, *_) = session.get(address, timeout=30).json()
+    assert first["operation"] == {"operationKey": "create", "targetType": "page"}
+    assert session.get(address.replace(key, "none"), timeout=30).status_code == 404
+    session.headers["Authorization"] = "Bearer sandbox-token-viewer"
+    assert session.get(address, timeout=30).status_code == 403
 
 
 def test_writes(session, api, page_id):

@@ -72,6 +72,11 @@ _NEEDED: Final = tuple(
             r"rest/api/content/\w+/state",
             ("write:confluence-content", "write:content:confluence read:content-details:confluence"),
         ),
+        (
+            "POST",
+            r"rest/api/content/\w+/permission/check",
+            ("read:confluence-content.permission", "read:content.permission:confluence"),
+        ),
         ("GET", r"rest/api/group/picker", ("read:confluence-groups", "read:group:confluence")),
         ("GET", r"rest/api/content/search", ("search:confluence", "read:content-details:confluence")),
         ("GET", r"rest/api/longtask", ("read:confluence-space.summary", "read:content.metadata:confluence")),
@@ -106,6 +111,7 @@ SCOPES: Final = (
     "read:template:confluence",
     "read:content.metadata:confluence",
     "read:content-details:confluence",
+    "read:content.permission:confluence",
     "write:content.restriction:confluence",
     "write:content:confluence",
 )

@@ -52,6 +52,7 @@ from workplace_provider.confluence.client.responses import (
     Group,
     Label,
     PageState,
+    PermissionCheck,
     Property,
     Task,
     TaskState,
@@ -459,6 +460,16 @@ class CloudClient(SafeWrites, Version1Requests):
         if len(matches) != 1:
             raise group_missing(name)
         return matches.pop()
+
+    def may_create_below(self, page: Page, account: str) -> bool:
+        """Return whether an account may edit a page; in its space it may then also create pages.
+
+        The site considers its own permissions, those of the space, and the restrictions of the page.
+        """
+        path = f"rest/api/content/{segment(page.id)}/permission/check"
+        body = {"subject": {"type": "user", "identifier": account}, "operation": "update"}
+        response = self._http.request("POST", path, json=body, idempotent=True)
+        return decode(self._http, response, PermissionCheck).has_permission
 
     def create_comment(self, page_id: str, body: str) -> Comment:
         """Add a comment below a page with one request."""

@@ -52,6 +52,7 @@ from workplace_provider.confluence.client.responses import (
     Label,
     Property,
     ServerInformation,
+    SpacePermission,
 )
 from workplace_provider.confluence.client.safe_write import ANY_STATUS, NewPage, SafeWrites
 from workplace_provider.confluence.client.version1 import Version1Requests, files_path, global_labels
@@ -364,6 +365,24 @@ class DataCenterClient(SafeWrites, Version1Requests):
         if group.name is None or group.name.casefold() != name.casefold():
             raise BadResponse(f"the response describes the group {group.name!r} instead of {name!r}")
         return group.name
+
+    def may_create_below(self, page: Page, account: str) -> bool:
+        """Return whether a user may create pages in the space of a page: by a permission of their own or of a group.
+
+        The restrictions of the page are not considered: the API does not evaluate them for other users.
+        """
+        user = read(self._http, "rest/api/user", Account, {"username": account})
+        if user.username != account or not user.user_key:
+            raise BadResponse(f"the response describes the user {user.username!r} instead of {account!r}")
+        path = f"rest/api/space/{segment(page.space)}/permissions"
+        if self._may_create(f"{path}/user/{segment(user.user_key)}"):
+            return True
+        groups = listed(self._http, "rest/api/user/memberof", {"username": account, "limit": LISTING}, Group)
+        return any(group.name and self._may_create(f"{path}/group/{segment(group.name)}") for group in groups)
+
+    def _may_create(self, path: str) -> bool:
+        permissions = read(self._http, path, list[SpacePermission])
+        return any((each.operation.operation_key, each.operation.target_type) == ("create", "page") for each in permissions)
 
     def create_comment(self, page_id: str, body: str) -> Comment:
         """Add a comment below a page with one request."""

@@ -185,6 +185,13 @@ class ConfluenceClient(Protocol):
         :raises NotFound: when the account sees no group with this name
         """
 
+    def may_create_below(self, page: Page, account: str) -> bool:
+        """Return whether an account may create pages below a page.
+
+        :param account: name of the account, on Cloud its id
+        :raises Forbidden: when the account of the connection may not ask about others
+        """
+
     def create_comment(self, page_id: str, body: str) -> Comment:
         """Add a comment below a page with one request.
 

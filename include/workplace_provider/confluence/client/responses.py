@@ -133,6 +133,25 @@ class InlineProperties(Decoded):
     inline_marker_ref: str | None = None
 
 
+class Operation(Decoded):
+    """An operation on a kind of content, such as ``create`` and ``page``."""
+
+    operation_key: str = ""
+    target_type: str = ""
+
+
+class SpacePermission(Decoded):
+    """A permission that a user or a group has in a space."""
+
+    operation: Operation
+
+
+class PermissionCheck(Decoded):
+    """The answer to the question whether an account may do something with a page."""
+
+    has_permission: bool
+
+
 class State(Decoded):
     """A content status."""
 

@@ -105,6 +105,11 @@ def is_among(user: User, subjects: Mapping[str, list[str]]) -> bool:
     return any(user.username in GROUPS.get(group, ()) for group in subjects["group"])
 
 
+def groups_of(user: User) -> list[str]:
+    """Return the names of a user's groups."""
+    return [DEFAULT_GROUP, *(name for name, members in GROUPS.items() if user.username in members)]
+
+
 def group_names() -> list[str]:
     """Return the names of all groups."""
     return [DEFAULT_GROUP, *GROUPS]

@@ -11,6 +11,7 @@ from workplace_sandbox.confluence import (
     content,
     metadata,
     people,
+    permissions,
     restrictions,
     search,
     spaces,
@@ -51,7 +52,7 @@ def build_datacenter(
         store, context_path, search_lag, max_attachment_bytes, AttachmentLocks(), SearchIndex(store)
     )
     # Search goes first: otherwise "/content/search" would match as a content id.
-    for part in (search, content, attachments, metadata, restrictions, spaces, people):
+    for part in (search, content, attachments, metadata, permissions, restrictions, spaces, people):
         app.include_router(part.router, prefix=API)
     app.include_router(templates.router, prefix=EXPERIMENTAL)
     app.include_router(attachments.download_router)

@@ -24,6 +24,7 @@ CLASSIC = (
     "read:confluence-space.summary",
     "read:confluence-user",
     "read:confluence-groups",
+    "read:confluence-content.permission",
 )
 GRANULAR = (
     "read:page:confluence",
@@ -49,6 +50,7 @@ GRANULAR = (
     "read:content.metadata:confluence",
     "write:content.restriction:confluence",
     "read:content.restriction:confluence",
+    "read:content.permission:confluence",
     "read:content:confluence",
     "write:content:confluence",
     "read:space.setting:confluence",

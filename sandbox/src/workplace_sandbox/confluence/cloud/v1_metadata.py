@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from workplace_sandbox.confluence.access import group_names, is_among
+from workplace_sandbox.confluence.access import group_names, is_among, may_edit, may_view, may_write
 from workplace_sandbox.confluence.cloud import v1_represent
 from workplace_sandbox.confluence.cloud.accounts import account_id, user_by_account
 from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, requires
@@ -26,6 +26,7 @@ WRITE_RESTRICTIONS = requires(
     "write:confluence-content", "read:content-details:confluence write:content.restriction:confluence"
 )
 TEMPLATE = requires("read:confluence-content.summary", "read:template:confluence read:content-details:confluence")
+CHECK = requires("read:confluence-content.permission", "read:content.permission:confluence")
 RESTRICTION_LIMIT = 100
 
 
@@ -199,6 +200,27 @@ def _restriction(call: CloudCall, page: Page, operation: str) -> dict[str, Any]:
         "_expandable": {"content": f"/rest/api/content/{page.id}"},
         "_links": {"self": f"{call.base}{_address(page)}/byOperation/{operation}"},
     }
+
+
+# --- permissions
+
+
+@router.post("/content/{page_id}/permission/check", dependencies=[CHECK])
+def check_permission(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
+    """Return whether a user or group may read, update or delete a page; about others only administrators may ask."""
+    page = call.page(page_id)
+    subject = body.get("subject") if isinstance(body, dict) else None
+    operation = body.get("operation") if isinstance(body, dict) else None
+    if not isinstance(subject, dict) or operation not in ("read", "update", "delete") or subject.get("type") != "user":
+        raise v1_error(400, "A subject of the type user and an operation of: read, update, delete are required")
+    if not may_write(call.user):
+        raise call.forbidden("Only administrators may check the permissions of others")
+    user = user_by_account(call.store, str(subject.get("identifier")))
+    if user is None:
+        raise v1_error(400, f"No user found with accountId: {subject.get('identifier')}")
+    allowed = (may_view if operation == "read" else may_edit)(call.store, user, page)
+    errors = [] if allowed else [{"translation": "User does not have permission to the content", "args": []}]
+    return call.respond({"hasPermission": allowed, "errors": errors, "_links": {"self": f"{call.base}{_address(page)}"}})
 
 
 # --- templates
