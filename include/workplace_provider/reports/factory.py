@@ -103,10 +103,10 @@ def _dag_of(path: Path, titles: PageTitles) -> DAG:
         return build_dag(titles.read(path), path.parent)
     except ReportError as error:
         log.error("%s", error)
-        return _broken_dag(re.sub(r"[^\w.-]", "_", path.stem)[:250], str(error))
+        return broken_dag(re.sub(r"[^\w.-]", "_", path.stem)[:250], str(error))
 
 
-def _broken_dag(dag_id: str, error: str) -> DAG:
+def broken_dag(dag_id: str, error: str) -> DAG:
     """Return a DAG that shows the error of its definition where people look, and keeps the history of the report."""
     from workplace_provider.common.outgoing import markdown_code
 
@@ -200,7 +200,7 @@ class _ReportDag:
 
             owner = f"\nOwner: {self._report.owner}" if notice.owner else ""
             arguments["on_failure_callback"] = SlackPostNotifier(
-                channel=notice.slack, slack_conn_id=notice.conn_id, text=_FAILURE + owner
+                channel=notice.slack, slack_conn_id=notice.conn_id, text=FAILURE + owner
             )
         return arguments
 
@@ -357,7 +357,7 @@ class _ReportDag:
         return f"### {_cell(report.name or report.id)}\n\n{_cell(report.description)}\n\n| | |\n|---|---|\n{table}\n"
 
 
-_FAILURE: Final = (
+FAILURE: Final = (
     ":rotating_light: *{{ dag.dag_id }}* {{ ti.task_id }} failed: {{ macros.workplace.slack_text(exception or '') }}"
 )
 _SUBJECT: Final = f"Publish “{{{{ ti.xcom_pull('{COMPOSE}')['title'] }}}}”?"

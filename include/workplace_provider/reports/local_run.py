@@ -1,4 +1,4 @@
-"""Run the first tasks of a report in this process, without Airflow's database: for previews in a terminal."""
+"""Run tasks of a report in this process: for previews in a terminal, and in a task of another DAG."""
 
 from __future__ import annotations
 
@@ -34,6 +34,10 @@ def artifacts_in(folder: str) -> Iterator[None]:
             os.environ[_ARTIFACTS] = before
 
 
+class LocalTaskError(ReportError):
+    """Error: a task of a local run failed. Its cause is the error of the task."""
+
+
 @dataclass
 class LocalRun:
     """A run of some tasks of a DAG, whose outputs stay in memory.
@@ -41,18 +45,21 @@ class LocalRun:
     :param dag: the DAG
     :param now: time of the run
     :param params: params that differ from their defaults
+    :param outer: context of the task in which it runs; its run is then that of the tasks, too
+    :param outputs: outputs by task; a task with an output is not run
     """
 
     dag: DAG
     now: datetime
     params: Mapping[str, Any]
-    outputs: dict[str, Any] = field(default_factory=dict, init=False)
+    outer: Mapping[str, Any] | None = None
+    outputs: dict[str, Any] = field(default_factory=dict)
 
     def run(self, task_id: str) -> Any:
         """Run a task and those before it, each once.
 
         :return: the output of the task
-        :raises ReportError: if a task fails
+        :raises LocalTaskError: if a task fails
         """
         task, context = self.prepare(task_id)
         # As Airflow's task runner marks its own calls; other calls are logged as a mistake.
@@ -82,17 +89,23 @@ class LocalRun:
 
     def _context(self, task: BaseOperator) -> Any:
         params = {name: self.dag.params[name] for name in self.dag.params} | dict(self.params)
+        run = SimpleNamespace(run_after=self.now, run_type="manual", triggering_user_name=None, conf={})
+        outer = self.outer or {"run_id": "preview", "dag_run": run, "ti": SimpleNamespace(try_number=1)}
+        ti = SimpleNamespace(
+            task_id=task.task_id,
+            map_index=-1,
+            try_number=outer["ti"].try_number,
+            xcom_pull=self._pull,
+            xcom_push=lambda **_: None,
+        )
         return {
             "dag": self.dag,
             "task": task,
-            "ti": SimpleNamespace(
-                task_id=task.task_id, map_index=-1, try_number=1, xcom_pull=self._pull, xcom_push=lambda **_: None
-            ),
-            "dag_run": SimpleNamespace(run_after=self.now, run_type="manual", triggering_user_name=None, conf={}),
-            "run_id": "preview",
+            "ti": ti,
             "params": params,
             "data_interval_end": None,
             "macros": SimpleNamespace(),
+            **{name: outer[name] for name in ("run_id", "dag_run", "task_state_store") if name in outer},
         }
 
     def _pull(self, task_ids: Any = None, key: str = RETURN_VALUE, default: Any = None, **_: Any) -> Any:
@@ -101,5 +114,5 @@ class LocalRun:
         return output[key] if key != RETURN_VALUE and isinstance(output, Mapping) else output
 
 
-def _failed(task_id: str, error: Exception) -> ReportError:
-    return ReportError(f"the task {task_id} failed: {error}")
+def _failed(task_id: str, error: Exception) -> LocalTaskError:
+    return LocalTaskError(f"the task {task_id} failed: {error}")

@@ -40,7 +40,8 @@ class PageRequest:
     :param labels: labels to add
     :param run: id of the task in its run, the same in every try
     :param task: id of the task in any run
-    :param template: the template in storage format, of a file
+    :param template: the template in storage format, of a file or of the page ``template_id``
+    :param template_id: id of the page whose restrictions a page from ``template`` gets
     :param rehearsal: write it under the rehearsal parent, with a title that says so
     """
 
@@ -55,6 +56,7 @@ class PageRequest:
     labels: Sequence[str] = ()
     files: tuple[Upload, ...] = ()
     template: str = ""
+    template_id: str = ""
     message: str = ""
     audit: str = ""
     rehearsal: bool = False
@@ -249,11 +251,13 @@ class _Template:
         from workplace_provider.confluence.client.model import Restrictions
         from workplace_provider.confluence.publishing.restrictions import kept_restrictions
 
-        if self.request.template:
+        if self.request.template and not self.request.template_id:
             return Restrictions()
         return kept_restrictions(self.client, self._page(), _parent_id(self.client, self.request), wanted=None)
 
     def _page(self, *, body: bool = False) -> Page:
+        if self.request.template_id:
+            return self.client.get_page(self.request.template_id, body=body)
         spec = self.request.spec
         return find_current(self.client, spec.space, _template_name(spec), "template page", body=body)
 

@@ -61,6 +61,8 @@ LEAST_RETENTION: Final = timedelta(days=7)
 _REPORT_ID: Final = re.compile(r"\w[\w.-]{0,99}")
 _TIME: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _IDENTIFIER: Final = re.compile(r"[\w-]{1,60}")
+# See page_definition.ID.
+_PAGE_ID: Final = re.compile(r"page-\d+")
 _EVERYWHERE: Final = ("period", "params")
 _PUBLISHED: Final = ("period", "params", "page")
 _WITH_ROWS: Final = (TableauSource, SqlSource, JiraSource, TableSource, FileSource)
@@ -81,6 +83,8 @@ def read_definition(path: Path) -> ReportDefinition:
 
     :raises ReportError: if the file cannot be read, or its content is invalid
     """
+    if _PAGE_ID.fullmatch(path.stem):
+        raise ReportError(f"{path.name}: {path.stem} is the id of a report on a template page; rename the file")
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -95,7 +99,16 @@ def parse_definition(text: str, where: str, report_id: str) -> ReportDefinition:
     :param report_id: id of the report and its DAG
     :raises ReportError: if the text is invalid
     """
-    plain = read_yaml_text(text, where, ReportError)
+    return definition_of(read_yaml_text(text, where, ReportError), where, report_id)
+
+
+def definition_of(plain: Any, where: str, report_id: str) -> ReportDefinition:
+    """Return the definition in the content of a YAML text.
+
+    :param where: name of the text in messages
+    :param report_id: id of the report and its DAG
+    :raises ReportError: if the content is invalid
+    """
     if not isinstance(plain, YamlMapping):
         plain = YamlMapping(plain) if isinstance(plain, dict) else plain
     definition = _Reader(where).definition(plain, report_id)
@@ -240,7 +253,7 @@ class _Reader:
             return self._part(value, parts[0], name, line_of(parent, name))
         wrapper = msgspec.defstruct("wrapper", [(name, kind)])
         own = YamlMapping({name: value})
-        own.lines = {name: parent.lines[name]} if isinstance(parent, YamlMapping) else {}
+        own.lines = {key: line for key, line in getattr(parent, "lines", {}).items() if key == name}
         return getattr(converted(own, wrapper, self._where, ReportError), name)
 
 
@@ -332,7 +345,7 @@ class _Rules:
             )  # fmt: skip
 
     def _check_texts(self) -> None:
-        for text, names, keys, simple in _texts_of(self.definition):
+        for text, names, keys, simple in texts_of(self.definition):
             self._parsed(partial(check_text, names=names, simple=simple), text, key_text(keys), *keys)
 
     def _check_checks(self) -> None:
@@ -478,7 +491,7 @@ def _used_sources(definition: ReportDefinition) -> Iterator[str]:
             yield from announcement.files
 
 
-def _texts_of(part: Any, keys: tuple[Any, ...] = ()) -> Iterator[tuple[str, Collection[str], tuple[Any, ...], bool]]:
+def texts_of(part: Any, keys: tuple[Any, ...] = ()) -> Iterator[tuple[str, Collection[str], tuple[Any, ...], bool]]:
     """Yield every text with placeholders, the names that are known in it, its keys, and whether it is a query."""
     if isinstance(part, msgspec.Struct):
         for field in msgspec.structs.fields(part):
@@ -487,13 +500,13 @@ def _texts_of(part: Any, keys: tuple[Any, ...] = ()) -> Iterator[tuple[str, Coll
             if is_template(field.type):
                 yield from ((text, _names_in(path), path, field.type == Query) for text in _strings(value))
             else:
-                yield from _texts_of(value, path)
+                yield from texts_of(value, path)
     elif isinstance(part, dict):
         for name, value in part.items():
-            yield from _texts_of(value, (*keys, name))
+            yield from texts_of(value, (*keys, name))
     elif isinstance(part, list):
         for number, value in enumerate(part):
-            yield from _texts_of(value, (*keys, number))
+            yield from texts_of(value, (*keys, number))
 
 
 def is_template(kind: Any) -> bool:

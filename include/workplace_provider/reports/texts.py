@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,7 @@ LONGEST_QUESTION: Final = 2_400
 """Most characters of a question in Slack, whose blocks have at most 3,000."""
 
 PUBLISH: str = "publish"
+_FILE_NAME: Final = re.compile(r"\.\w+$")
 COMPOSE: str = "compose"
 
 
@@ -167,5 +169,8 @@ def defined(value: Any, rule: PeriodRule) -> Any:
 
 
 def plain(text: str) -> Any:
-    """Return a text that Airflow must not render: in a definition, braces outside of placeholders are only braces."""
-    return literal(text) if "{" in text else text
+    """Return a text that Airflow must not render: in a definition, braces outside of placeholders are only braces.
+
+    Airflow reads some texts that end like the name of a file from that file, so they are kept as they are, too.
+    """
+    return literal(text) if "{" in text or _FILE_NAME.search(text) else text

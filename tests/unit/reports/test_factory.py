@@ -54,6 +54,7 @@ def test_a_broken_file_is_one_broken_dag_and_the_others_run(folder: Path) -> Non
     (folder / "good.yaml").write_text(SMALL.replace("TITLE", "good"))
     (folder / "bad.yaml").write_text(SMALL.replace("space", "spaec"))
     (folder / "twin.yaml").write_text(SMALL.replace("TITLE", "good"))
+    (folder / "page-4711.yaml").write_text(SMALL.replace("TITLE", "page"))
     (folder / "cron.yaml").write_text(SMALL + "schedule: every thursday\n")
     (folder / "file.yaml").write_text(
         SMALL.replace("TITLE", "file").replace("parent: 주간 보고", "from: {file: none.xhtml}")
@@ -63,7 +64,8 @@ def test_a_broken_file_is_one_broken_dag_and_the_others_run(folder: Path) -> Non
         SMALL.replace("TITLE", "goals") + "sources:\n  kpis: {file: none.csv}\nfill: [{attach: kpis}]\n"
     )
     dags = build_dags(folder)
-    assert set(dags) == {"a_name", "bad", "cron", "file", "goals", "good", "twin"}
+    assert set(dags) == {"a_name", "bad", "cron", "file", "goals", "good", "twin", "page-4711"}
+    assert "the id of a report on a template page" in dags["page-4711"].description
     assert set(dags["good"].task_ids) == {"check", "compose", "review", "publish"}
     for name, error in {
         "bad": "bad.yaml, line 2: page has a key 'spaec'; did you mean 'space'?",

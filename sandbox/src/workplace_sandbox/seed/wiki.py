@@ -184,6 +184,10 @@ def _standing_pages(store: Store, pages: _Pages, thursday: date) -> None:
     dashboards = pages.add("대시보드 목록", "dashboards", home, _at(start + timedelta(days=7), 13), "alex")
     pages.add("분석 문서", "documents", home, _at(start + timedelta(days=9), 10, 20), "jimin")
     pages.add("분석 문서 템플릿", "document_template", "분석 문서", _at(start + timedelta(days=9), 11, 5), "jimin")
+    template = pages.add(
+        "기기별 지표 보고 템플릿", "report_template", "분석 문서", _at(start + timedelta(days=10), 9, 30), "jimin"
+    )
+    store.add_labels(template, ["report-template"])
     pages.add("신규 가입 퍼널 분석", "funnel", "분석 문서", _at(start + timedelta(weeks=12), 17, 2), "haruka")
     pages.add(
         "부록: 인증 문자 실험 설계", "experiment", "신규 가입 퍼널 분석", _at(start + timedelta(weeks=13), 11, 40), "alex"
