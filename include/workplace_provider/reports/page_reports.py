@@ -73,7 +73,7 @@ def _build(catalogue: Catalogue, path: Path, definitions: Path) -> DAG:
         start_date=pendulum.datetime(*FIRST_DAY, tz=catalogue.timezone),
         catchup=False,
         max_active_runs=1,
-        tags={"report", "confluence"},
+        tags={"page reports", "confluence"},
         default_args=_default_args(catalogue),
         params=_params(),
     ) as dag:
