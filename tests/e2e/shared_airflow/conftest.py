@@ -12,8 +12,8 @@ from support.real_airflow import RealAirflow, real_airflow, until
 from workplace_sandbox import Sandbox
 from workplace_sandbox.local.weeks import ZONE
 
-# Otto may edit connections, Vera may not. The third is the user that answers reviews for people in Slack.
-PEOPLE = {"otto": "op", "vera": "viewer", "slack-approvals": "user"}
+# Otto may edit connections, Vera may not, Nora may nothing. The third is the user that answers reviews for people in Slack.
+PEOPLE = {"otto": "op", "vera": "viewer", "slack-approvals": "user", "nora": ""}
 # Asks Confluence for the owner of the credential of a connection that a test makes.
 WHOAMI = """
 from airflow.sdk import dag, task
@@ -62,13 +62,40 @@ for dag_id, timeout in (("asks", None), ("asks_briefly", timedelta(seconds=1))):
 """
 
 
+# Two paused reports of yesterday's weekday: one whose schedule has passed, and one whose schedule is in two days.
+PAGE_REPORTS = """
+# Airflow skips files without the words "airflow" and "dag".
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from workplace_provider.reports.factory import build_dag
+from workplace_provider.reports.reading import parse_definition
+
+TEXT = '''
+name: NAME
+owner: 데이터분석팀
+tags: [매출]
+schedule: "0 0 * * DAY"
+timezone: Asia/Seoul
+period: {every: week, weekday: WEEKDAY}
+page: {space: ANALYTICS, title: "%Y%m%d NAME"}
+'''
+yesterday = datetime.now(ZoneInfo("Asia/Seoul")) - timedelta(days=1)
+for dag_id, name, days in (("page_sales", "주간 매출 보고", 0), ("page_stock", "週次在庫レポート（全倉庫）", 3)):
+    text = TEXT.replace("NAME", name).replace("WEEKDAY", f"{yesterday:%A}".lower())
+    text = text.replace("DAY", f"{yesterday + timedelta(days=days):%a}".upper())
+    globals()[dag_id] = build_dag(parse_definition(text, dag_id, dag_id), Path(__file__).parent)
+"""
+
+
 @pytest.fixture(scope="session")
 def _one_airflow(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirflow]:
     # The DAGs' days begin in Seoul, and so do those of the people on the sandbox's GitHub.
     with Sandbox(today=datetime.now(ZONE).date()) as sandbox:
         work = tmp_path_factory.mktemp("airflow")
         dags = ("weekly_report", "analytics_doc", "identity_sync", "slack_bot", "slack_approvals", "whoami")
-        more_dags = {"whoami.py": WHOAMI, "asks.py": ASKS}
+        more_dags = {"whoami.py": WHOAMI, "asks.py": ASKS, "page_reports.py": PAGE_REPORTS}
         with real_airflow(repository, work, sandbox, dags=dags, people=PEOPLE, more_dags=more_dags) as started:
             yield started
 

@@ -46,12 +46,15 @@ def message_page(title: str, text: str, status: int, log_in: str = "") -> HTMLRe
     return page("message", status, title=title, text=text, log_in=log_in)
 
 
-@cache
 def asset(name: str) -> Response:
     """Return the script or the style of the pages."""
-    content = (files("workplace_provider.reports.web") / "static" / name).read_bytes()
     headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
-    return Response(content, media_type=_MEDIA_TYPES[name.rpartition(".")[2]], headers=headers)
+    return Response(_content(name), media_type=_MEDIA_TYPES[name.rpartition(".")[2]], headers=headers)
+
+
+@cache
+def _content(name: str) -> bytes:
+    return (files("workplace_provider.reports.web") / "static" / name).read_bytes()
 
 
 @cache
