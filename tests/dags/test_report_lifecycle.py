@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+from airflow.models.backfill import ReprocessBehavior, _do_dry_run
 from airflow.models.deadline import Deadline
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.triggers.callback import CallbackTrigger
@@ -84,6 +85,21 @@ def test_a_holiday_moves_the_page_and_a_run_for_a_skipped_period_does_nothing(sa
     assert states.pop("due") == "success"
     assert set(states.values()) == {"skipped"}
     assert "20260924_주간 매출" not in {page.title for page in sandbox.store.pages("ANALYTICS")}
+
+
+def test_a_backfill_runs_on_the_moved_days(sandbox: Sandbox, folder: Path) -> None:
+    report_dag(folder, "holidays: {calendar: KR, move: previous}\n", "backfilled_sales")
+    with create_session() as session:
+        found = _do_dry_run(
+            dag_id="backfilled_sales",
+            from_date=datetime(2026, 9, 14, tzinfo=UTC),
+            to_date=datetime(2026, 10, 3, tzinfo=UTC),
+            reverse=False,
+            reprocess_behavior=ReprocessBehavior.NONE,
+            session=session,
+        )
+    days = [f"{info.logical_date:%m-%d %H:%M}" for info in found]
+    assert days == ["09-17 00:30", "09-23 00:30", "10-01 00:30"]
 
 
 def create_run(dag: Any, run_type: DagRunType, begin: datetime, session: Any) -> Any:
