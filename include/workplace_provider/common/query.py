@@ -33,17 +33,21 @@ def fill_placeholders(query: str, values: Mapping[str, Any]) -> str:
         fill_placeholders('project = ANL AND text ~ {words} AND summary ~ "{words} 2026"', {"words": words})
 
     :param query: the query; braces around any other text stay as they are
-    :param values: values by name
+    :param values: values by name; a list becomes quoted texts with commas, as in ``key IN ({keys})``
     """
 
     def fill(match: re.Match[str]) -> str:
         name = match["name"]
         if name is not None:
-            return quoted(values[name]) if name in values else match[0]
+            return _quoted_all(values[name]) if name in values else match[0]
         text, quote = match[0], match[0][0]
         return _PLACEHOLDER.sub(lambda match: _escape(values[match[1]], quote) if match[1] in values else match[0], text)
 
     return _PIECE.sub(fill, query)
+
+
+def _quoted_all(value: Any) -> str:
+    return ", ".join(map(quoted, value)) if isinstance(value, list | tuple) else quoted(value)
 
 
 def _escape(value: Any, quote: str = '"') -> str:

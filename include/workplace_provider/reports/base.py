@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -56,17 +56,22 @@ class ReportOperator(WorkplaceOperator):
     def _period(self, context: Context) -> Period:
         return period_of(context, self._rule)
 
-    def _contents(self) -> dict[str, SourceContent]:
+    def _contents(self, absent: Container[str] = ()) -> dict[str, SourceContent]:
         """Return the outputs of the sources.
 
+        :param absent: the sources that have no output in this run
         :raises ValueError: with the name of the source whose output cannot be used
         """
         from workplace_provider.reports.contents import source_content
+        from workplace_provider.reports.reading import sources_with_rows
 
         contents = {}
+        with_rows = sources_with_rows(self.definition)
         for name, source in self.definition.sources.items():
+            if name in absent:
+                continue
             try:
-                contents[name] = source_content(source, (self.sources or {}).get(name))
+                contents[name] = source_content(source, (self.sources or {}).get(name), has_rows=name in with_rows)
             except (ValueError, FileNotFoundError) as error:
                 raise ValueError(f"source {name}: {error}") from error
         return contents

@@ -20,7 +20,7 @@ from workplace_provider.reports.definition import (
 )
 from workplace_provider.reports.operators import ReportFileOperator
 from workplace_provider.reports.placeholders import name_placeholders
-from workplace_provider.reports.texts import DefinedText, FileText, defined, plain
+from workplace_provider.reports.texts import DefinedText, DefinedValue, FileText, defined, plain, skip_without_params
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -69,10 +69,15 @@ class SourceTasks:
     def _tableau(self, task_id: str, source: TableauSource) -> BaseOperator:
         from workplace_provider.tableau.operators import TableauExportBatchOperator
 
-        view = {"view": plain(source.tableau)} | ({"project": plain(source.project)} if source.project else {})
+        project = {"project": plain(source.project)} if source.project else {}
+
+        def views(value: Any) -> list[dict[str, Any]]:
+            return [{"view": view, **project} for view in (value if isinstance(value, list) else [value])]
+
         return TableauExportBatchOperator(
             task_id=task_id,
-            views=[view],
+            views=DefinedValue(source.tableau, self.rule, convert=views),
+            pre_execute=skip_without_params(source.tableau),
             formats=tuple(source.formats),
             filters=self._defined(source.filters),
             each=self._defined(source.each),
@@ -94,7 +99,7 @@ class SourceTasks:
             task_id=task_id,
             conn_id=source.conn_id,
             sql=text,
-            parameters=self._defined(source.params) or None,
+            parameters=defined(source.params, self.rule, keep_empty=True) or None,
             output_processor=named_rows,
             split_statements=False,
         )
@@ -106,7 +111,8 @@ class SourceTasks:
         return JiraIssuesOperator(
             task_id=task_id,
             jql=plain(jql),
-            values={name: DefinedText(text, self.rule) for name, text in texts.items()},
+            values=self._defined(texts),
+            pre_execute=skip_without_params(source.jira),
             fields=source.fields,
             sprint=source.sprint or None,
             board=source.board or None,
@@ -126,6 +132,7 @@ class SourceTasks:
         return SlackChannelReportOperator(
             task_id=task_id,
             channels=self._defined(source.slack),
+            pre_execute=skip_without_params(source.slack),
             files=source.files,
             replies_title=plain(source.replies_title),
             empty_text=plain(source.empty_text),
@@ -141,6 +148,7 @@ class SourceTasks:
             task_id=task_id,
             space=table.space or self.space,
             title=self._defined(table.page),
+            pre_execute=skip_without_params(table.page),
             table=self._defined(table.table),
             confluence_conn_id=source.conn_id,
         )

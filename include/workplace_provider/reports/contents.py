@@ -14,22 +14,23 @@ from workplace_provider.reports.definition import FileSource, SlackSource, Sourc
 _TABLES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 
 
-def source_content(source: Source, output: Any) -> SourceContent:
+def source_content(source: Source, output: Any, *, has_rows: bool = True) -> SourceContent:
     """Return the content of a source.
 
     :param source: the source in the definition
     :param output: what its task returned
+    :param has_rows: read the rows of its files; a large file that is only attached is not read
     :raises ValueError: if the rows have no names of columns
     """
     if isinstance(source, SlackSource):
         return SourceContent(files=as_artifacts(output.get("images")))
     if isinstance(source, TableauSource):
         files = as_artifacts(output)
-        tables = [file for file in files if file.media_type == "text/csv"]
+        tables = [file for file in files if file.media_type == "text/csv"] if has_rows else []
         return SourceContent(_named(Rows(tables)) if tables else None, files, _updated(files))
     if isinstance(source, FileSource):
         files = as_artifacts(output)
-        is_table = files[0].name.lower().endswith(_TABLES)
+        is_table = has_rows and files[0].name.lower().endswith(_TABLES)
         rows = _named(Rows(files[0], columns=source.columns or None)) if is_table else None
         return SourceContent(rows, files, _updated(files))
     return SourceContent(_named(Rows(output)))

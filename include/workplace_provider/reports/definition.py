@@ -18,6 +18,12 @@ Template = Annotated[str, Meta(extra_json_schema={"format": "template"}, extra={
 Query = Annotated[str, Meta(extra_json_schema={"format": "template"}, extra={"template": True, "simple": True})]
 """Text of a query with placeholders and no other template syntax; the values are quoted as the query's language wants."""
 
+
+def is_template(kind: Any) -> bool:
+    """Return whether a field's type has texts with placeholders: ``Template``, or a list, mapping or union of it."""
+    return kind in (Template, Query) or any(is_template(part) for part in getattr(kind, "__args__", ()))
+
+
 Severity = Literal["stop", "review", "note"]
 """Effect of a failed check: nothing is published, a person decides, or the page has a warning."""
 
@@ -52,6 +58,43 @@ class Late(_Part, frozen=True):
     by: str
     notify: str
     conn_id: str = "slack_api_default"
+
+
+ParamType = Literal["text", "number", "integer", "boolean", "date", "choice", "list", "mapping"]
+
+
+class ParamSpec(_Part, frozen=True):
+    """A field of the trigger form, whose value is ``{{ params.name }}`` in texts.
+
+    :param default: value without any; ``None`` for an empty field
+    :param required: the field cannot be emptied
+    :param choices: values of the type ``choice``
+    """
+
+    type: ParamType = "text"
+    default: Any = None
+    title: str = ""
+    description: str = ""
+    section: str = ""
+    choices: list[str | int | float] = []
+    required: bool = False
+
+
+class TableauWait(_Part, frozen=True):
+    """A wait, before any source is read, until a Tableau view or the extract of its workbook was refreshed.
+
+    ``since`` is the first day, from midnight, whose refresh counts; ``at_most`` the time after which the run fails.
+    """
+
+    tableau: Template
+    project: str = ""
+    since: Template = "{{ period.day }}"
+    at_most: str = "6h"
+    conn_id: str = "tableau_default"
+
+
+WAITS: Final[dict[str, type[TableauWait]]] = {"tableau": TableauWait}
+"""The kinds of waits, by the key that identifies each."""
 
 
 class AssetGroup(_Part, frozen=True):
@@ -121,13 +164,13 @@ ISSUE_FIELDS: Final = {"key": "Key", "summary": "Summary", "status": "Status", "
 
 
 class TableauSource(_Part, frozen=True):
-    """Pictures or data of a Tableau view."""
+    """Pictures or data of a Tableau view, or of several."""
 
-    tableau: str
+    tableau: Template | list[Template]
     project: str = ""
-    filters: dict[str, Template | int | float | bool | list[Template | int | float]] = {}
+    filters: Template | dict[str, Template | int | float | bool | list[Template | int | float]] = {}
     formats: list[Literal["png", "svg", "csv", "pdf", "xlsx"]] = field(default_factory=lambda: ["png"])
-    each: dict[str, list[Template | int | float]] = {}
+    each: Template | dict[str, Template | list[Template | int | float]] = {}
     file_name: str = ""
     width: int | None = None
     height: int | None = None
@@ -158,7 +201,7 @@ class JiraSource(_Part, frozen=True):
 class SlackSource(_Part, frozen=True):
     """The conversations in Slack channels since the report before."""
 
-    slack: str | list[str]
+    slack: Template | list[Template]
     threads: bool = True
     days: int | None = None
     files: Literal["links", "download"] = "links"
@@ -367,13 +410,24 @@ class Review(_Part, frozen=True):
     conn_id: str = "slack_api_default"
 
 
+class RowLines(_Part, frozen=True):
+    """A line of a message for each row of a source; ``{column}`` in ``text`` is the row's value."""
+
+    source: str
+    text: str
+    formats: dict[str, str] = {}
+    limit: int = 20
+
+
 class SlackAnnouncement(_Part, frozen=True):
     """A message with the link to the page, to a channel or a person."""
 
-    slack: str
-    text: Template = "<{{ page.url }}|{{ page.title }}>"
+    slack: Template
+    text: Template = "{{ page.link }}"
+    rows: RowLines | None = None
     changes: bool = False
     files: list[str] = []
+    file_limit: int = 20
     conn_id: str = "slack_api_default"
 
 
@@ -419,6 +473,10 @@ class ReportDefinition(_Part, frozen=True):
     timezone: str = "UTC"
     holidays: Holidays | None = None
     late: Late | None = None
+    params: dict[str, ParamSpec] = {}
+    wait_for: list[TableauWait] = []
+    if_source_fails: Template = "fail"
+    source_note: str = "Not read for this version: {sources}. These parts are as they were."
     sources: dict[str, Source] = {}
     checks: list[Check] = []
     fill: list[Fill] = []

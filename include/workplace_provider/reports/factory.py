@@ -6,14 +6,16 @@ A DAG file needs two lines::
 
     globals().update(build_dags(Path(__file__).parent.parent / "include" / "reports"))  # every *.yaml becomes an Airflow DAG
 
-The flow of a run: ``collect.<source>`` side by side, ``check``, ``compose``, ``review``, ``publish``, ``announce_<n>``.
+The flow of a run: ``wait_for_<n>``, ``collect.<source>`` side by side, ``check``, ``compose``, ``review``, ``publish``,
+``announce_<n>``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +28,7 @@ from airflow.sdk import (
     BaseOperator,
     Param,
     TaskGroup,
+    TriggerRule,
     get_parsing_context,
 )
 from airflow.sdk.exceptions import AirflowFailException, AirflowTimetableInvalid
@@ -40,15 +43,27 @@ from workplace_provider.reports.definition import (
     PageSource,
     ReportDefinition,
     SlackAnnouncement,
-    SlackSource,
+    TableauWait,
     TextFill,
 )
 from workplace_provider.reports.due import ReportDueOperator
 from workplace_provider.reports.folder import PageTitles, located
 from workplace_provider.reports.operators import ReportCheckOperator, ReportComposeOperator, ReportPublishOperator
+from workplace_provider.reports.params import param_schema
 from workplace_provider.reports.reading import ReportError, parse_duration, period_rule
 from workplace_provider.reports.rhythm import BROKEN_TAG, REPORT_TAG, rhythm_of
-from workplace_provider.reports.texts import COMPOSE, PUBLISH, AnnouncementText, FileText, ReviewText, defined, plain
+from workplace_provider.reports.texts import (
+    COMPOSE,
+    PUBLISH,
+    AnnouncementFiles,
+    AnnouncementText,
+    FileText,
+    ReviewText,
+    SourceOutputs,
+    defined,
+    plain,
+    skip_without_params,
+)
 
 if TYPE_CHECKING:
     from workplace_provider.common.periods import PeriodRule
@@ -215,6 +230,9 @@ class _ReportDag:
                 description="Any day of the period to report on. Leave empty to use the period of the run date",
             ),
         )
+        for name, spec in self._report.params.items():
+            schema = param_schema(spec)
+            yield name, Param(schema.pop("default"), **schema)
         yield (
             "review",
             Param(
@@ -242,16 +260,30 @@ class _ReportDag:
     def _tasks(self) -> None:
         report = self._report
         tasks = SourceTasks(self._rule, self._folder, report.page.space)
+        waits = [self._wait(number, wait) for number, wait in enumerate(report.wait_for, 1)]
         with TaskGroup("collect"):
             sources = {name: tasks.make(name, source) for name, source in report.sources.items()}
-        outputs = {name: task.output for name, task in sources.items()}
-        checks: Any = ReportCheckOperator(task_id="check", definition=report, sources=outputs).output
+        for wait, source in product(waits, sources.values()):
+            source.trigger_rule = TriggerRule.NONE_FAILED  # a wait is skipped if its view was emptied in the form
+            wait >> source
+        check = ReportCheckOperator(
+            task_id="check",
+            definition=report,
+            sources={name: task.output for name, task in sources.items()},
+            if_source_fails=defined(report.if_source_fails, self._rule),
+            # A source that was left out in the form is skipped.
+            trigger_rule="none_failed" if report.if_source_fails == "fail" else "all_done",
+        )
+        checks: Any = check.output
+        self._source_ids = {name: task.task_id for name, task in sources.items()}
         compose = ReportComposeOperator(
             task_id=COMPOSE,
             definition=report,
-            sources=outputs,
+            sources=SourceOutputs(self._source_ids),
             rhythm=rhythm_of(report, self._rule).as_dict(),
             checks=checks["results"],
+            failed=checks["failed"],
+            left_out=checks["left_out"],
             texts=self._texts(),
             ask_for_review="{{ params.review }}",
             rehearse="{{ params.rehearsal }}" if report.page.rehearsal_parent else False,
@@ -268,10 +300,24 @@ class _ReportDag:
         )
         if report.holidays:
             due = ReportDueOperator(task_id="due", definition=report)
-            due >> ([*sources.values()] or [checks.operator])
+            due >> (waits or [*sources.values()] or [check])
         compose >> review >> publish
         for number, announcement in enumerate(report.announce, 1):
-            publish >> self._announcement(number, announcement, outputs, publish.output)
+            publish >> self._announcement(number, announcement, publish.output)
+
+    def _wait(self, number: int, wait: TableauWait) -> BaseOperator:
+        from workplace_provider.tableau.sensors import TableauViewUpdatedSensor
+
+        return TableauViewUpdatedSensor(
+            task_id=f"wait_for_{number}",
+            view=defined(wait.tableau, self._rule),
+            pre_execute=skip_without_params(wait.tableau),
+            project=plain(wait.project),
+            since=defined(wait.since, self._rule),
+            timeout=parse_duration(wait.at_most).total_seconds(),
+            deferrable=True,
+            tableau_conn_id=wait.conn_id,
+        )
 
     def _texts(self) -> dict[str, Any]:
         """Return the texts of the page that need the period, for the task ``compose``."""
@@ -281,12 +327,13 @@ class _ReportDag:
             if isinstance(fill, TextFill):
                 variables |= fill.text
         texts = {
-            "variables": defined(variables, self._rule),
+            "variables": defined(variables, self._rule, keep_empty=True),
             "labels": defined(page.labels.add, self._rule),
             "message": defined(page.message, self._rule),
         }
-        if isinstance(page.source, PageSource) and page.source.file:
-            texts["template"] = FileText(self._template_file(page.source.file))
+        file = page.source.file if isinstance(page.source, PageSource) else page.template
+        if file.endswith(".xhtml"):
+            texts["template"] = FileText(self._template_file(file))
         return texts
 
     def _template_file(self, name: str) -> str:
@@ -320,7 +367,7 @@ class _ReportDag:
             **arguments,
         )
 
-    def _announcement(self, number: int, announcement: Any, outputs: Mapping[str, Any], page: Any) -> BaseOperator:
+    def _announcement(self, number: int, announcement: Any, page: Any) -> BaseOperator:
         task_id = f"announce_{number}"
         quiet = "params.dry_run or params.rehearsal" if self._report.page.rehearsal_parent else "params.dry_run"
         if not isinstance(announcement, SlackAnnouncement):
@@ -334,16 +381,16 @@ class _ReportDag:
         return ReportAnnouncementOperator(
             task_id=task_id,
             definition=self._report,
-            channel=plain(announcement.slack),
-            text=AnnouncementText(announcement.text, self._rule, slack_text, changes=announcement.changes),
-            files=[self._files(name, outputs) for name in announcement.files] or None,
+            channel=defined(announcement.slack, self._rule),
+            pre_execute=skip_without_params(announcement.slack),
+            text=AnnouncementText(announcement.text, self._rule, slack_text, changes=announcement.changes, number=number),
+            files=AnnouncementFiles({name: self._source_ids[name] for name in announcement.files})
+            if announcement.files
+            else None,
+            file_limit=announcement.file_limit,
             enabled=f"{{{{ not ({quiet}) }}}}",
             slack_conn_id=announcement.conn_id,
         )
-
-    def _files(self, name: str, outputs: Mapping[str, Any]) -> Any:
-        output = outputs[name]
-        return output["images"] if isinstance(self._report.sources[name], SlackSource) else output
 
     def _documentation(self) -> str:
         report = self._report

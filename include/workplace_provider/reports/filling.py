@@ -42,6 +42,7 @@ LARGEST_TEXT: Final = 1024 * 1024
 """Most bytes of a file that becomes the text of a section."""
 WITHDRAWN: str = "airflow-withdrawn"
 """Name of the warning on a withdrawn page."""
+SOURCE_NOTE: str = "airflow-sources"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Filling:
     :param previous: manifest of the previous period
     :param notes: warnings for the top of the page
     :param earlier_pictures: pictures of the previous period, by source
+    :param source_note: warning about sources that failed; the places of a source without content are not filled
     """
 
     definition: ReportDefinition
@@ -63,15 +65,16 @@ class Filling:
     previous: Manifest | None
     notes: Sequence[str]
     earlier_pictures: Mapping[str, Sequence[Artifact]] = field(default_factory=dict)
+    source_note: str = ""
 
     def places(self) -> list[Edit]:
         """Return the edits of each run."""
-        edits = [edit for fill in self.definition.fill if (edit := self._edit(fill)) is not None]
+        edits = [edit for fill in self._fills if (edit := self._edit(fill)) is not None]
         return list(ready_edits(RenderedEdits(tuple(edits))))
 
     def always(self) -> list[Edit]:
-        """Return the warnings at the top of the page. Without notes it removes those of the page before."""
-        return [SetNote(NOTES, "\n".join(self.notes)), SetNote(WITHDRAWN, "")]
+        """Return the warnings at the top of the page. Without a text they remove those of the page before."""
+        return [SetNote(NOTES, "\n".join(self.notes)), SetNote(SOURCE_NOTE, self.source_note), SetNote(WITHDRAWN, "")]
 
     def once(self) -> list[Edit]:
         """Return the edits of a new page: the variables of its template."""
@@ -81,7 +84,7 @@ class Filling:
     def files(self) -> list[Artifact]:
         """Return the files to attach, each once."""
         files: list[Artifact] = []
-        for fill in self.definition.fill:
+        for fill in self._fills:
             if isinstance(fill, AttachFill):
                 files += self.contents[fill.attach].files
             elif isinstance(fill, ImageFill):
@@ -94,14 +97,20 @@ class Filling:
         """Return the changes in words, for messages and the review."""
         return [sentence for sentences in self._changes.values() for sentence in sentences]
 
+    @property
+    def _fills(self) -> list[Fill]:
+        """The places whose source has content."""
+        return [fill for fill in self.definition.fill if _has_content(fill, self.contents)]
+
     @cached_property
     def _changes(self) -> dict[str, list[str]]:
         """The sentences of each heading."""
         return {
             fill.changes: only_news(
-                [sentence for name in fill.sources for sentence in self._describe(name, fill)], fill.language
+                [sentence for name in fill.sources if name in self.contents for sentence in self._describe(name, fill)],
+                fill.language,
             )
-            for fill in self.definition.fill
+            for fill in self._fills
             if isinstance(fill, ChangesFill)
         }
 
@@ -172,3 +181,11 @@ class Filling:
         is_markdown = file.name.lower().endswith(".md")
         content = text.decode("utf-8-sig")
         return {"markdown": {"text": content, "headings": fill.headings}} if is_markdown else content
+
+
+def _has_content(fill: Fill, contents: Mapping[str, SourceContent]) -> bool:
+    if isinstance(fill, ChangesFill):
+        return any(name in contents for name in fill.sources)
+    if isinstance(fill, AttachFill):
+        return fill.attach in contents
+    return not isinstance(fill, TableFill | ImageFill | SectionFill) or fill.source in contents

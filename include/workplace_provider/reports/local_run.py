@@ -10,7 +10,9 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.operator import ExecutorSafeguard
+from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.reports.reading import ReportError
 
@@ -54,9 +56,10 @@ class LocalRun:
     params: Mapping[str, Any]
     outer: Mapping[str, Any] | None = None
     outputs: dict[str, Any] = field(default_factory=dict)
+    skipped: set[str] = field(default_factory=set, init=False)
 
     def run(self, task_id: str) -> Any:
-        """Run a task and those before it, each once.
+        """Run a task and those before it, each once; not its waits.
 
         :return: the output of the task
         :raises LocalTaskError: if a task fails
@@ -65,10 +68,14 @@ class LocalRun:
         # As Airflow's task runner marks its own calls; other calls are logged as a mistake.
         mark = {f"{type(task).__name__}__sentinel": ExecutorSafeguard.sentinel_value}
         try:
+            if hook := task._pre_execute_hook:
+                hook(context)
             self.outputs[task_id] = task.execute(context, **mark)
+        except AirflowSkipException:
+            self.skipped.add(task_id)
         except Exception as error:
             raise _failed(task_id, error) from error
-        return self.outputs[task_id]
+        return self.outputs.get(task_id)
 
     def prepare(self, task_id: str) -> tuple[BaseOperator, Any]:
         """Run the tasks before a task, and render its templates.
@@ -78,7 +85,8 @@ class LocalRun:
         """
         task: BaseOperator = self.dag.get_task(task_id)  # type: ignore[assignment]
         for upstream in sorted(task.upstream_task_ids):
-            if upstream not in self.outputs:
+            is_wait = isinstance(self.dag.get_task(upstream), BaseSensorOperator)
+            if not (is_wait or upstream in self.outputs or upstream in self.skipped):
                 self.run(upstream)
         context = self._context(task)
         try:
@@ -97,6 +105,7 @@ class LocalRun:
             try_number=outer["ti"].try_number,
             xcom_pull=self._pull,
             xcom_push=lambda **_: None,
+            get_task_states=lambda **_: {outer["run_id"]: self._states()},
         )
         return {
             "dag": self.dag,
@@ -107,6 +116,9 @@ class LocalRun:
             "macros": SimpleNamespace(),
             **{name: outer[name] for name in ("run_id", "dag_run", "task_state_store") if name in outer},
         }
+
+    def _states(self) -> dict[str, str]:
+        return dict.fromkeys(self.skipped, "skipped") | dict.fromkeys(self.outputs, "success")
 
     def _pull(self, task_ids: Any = None, key: str = RETURN_VALUE, default: Any = None, **_: Any) -> Any:
         """Return the output of a task, or one key of it, as ``xcom_pull`` does."""

@@ -27,13 +27,16 @@ from workplace_provider.reports.definition import (
     SlackSource,
     SqlSource,
     TableauSource,
+    TableauWait,
     TableFill,
     TableSource,
 )
 from workplace_provider.reports.local_run import LocalRun, artifacts_in
-from workplace_provider.reports.placeholders import period_title
+from workplace_provider.reports.params import default_values, render_value
+from workplace_provider.reports.placeholders import PeriodView, period_title
 from workplace_provider.reports.placing import wanted_place
 from workplace_provider.reports.reading import ReportError, columns_of, key_text, period_rule
+from workplace_provider.reports.row_lines import columns_in
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client import ConfluenceClient
@@ -89,14 +92,22 @@ class OnlineCheck:
             if isinstance(source, TableauSource):
                 yield from self._guarded(("sources", name, "tableau"), partial(self._view, source))
             elif isinstance(source, SlackSource):
-                channels = [source.slack] if isinstance(source.slack, str) else source.slack
-                yield from self._guarded(("sources", name, "slack"), partial(self._channels, channels, source.conn_id))
-        for keys, channel, conn_id in self._announced():
+                channels = partial(self._channels, self._filled(source.slack), source.conn_id)
+                yield from self._guarded(("sources", name, "slack"), channels)
+        for number, wait in enumerate(self.definition.wait_for):
+            yield from self._guarded(("wait_for", number, "tableau"), partial(self._view, wait))
+        for keys, text, conn_id in self._announced():
             # A message to a person would open the conversation.
-            if channel.startswith("#"):
-                yield from self._guarded(keys, partial(self._channels, [channel], conn_id))
+            channels = [channel for channel in self._filled(text) if channel.startswith("#")]
+            yield from self._guarded(keys, partial(self._channels, channels, conn_id))
         if not missing:
             yield from SourceColumns(self.definition, self.folder).problems()
+
+    def _filled(self, value: str | list[str]) -> list[str]:
+        """Return a text or a list of texts as in a run of today with an untouched form; without empty ones."""
+        period = PeriodView(period_rule(self.definition).at(dt.date.today()))
+        texts: list[str] = render_value([value], {"params": default_values(self.definition), "period": period})
+        return texts
 
     def _announced(self) -> Iterator[tuple[tuple[Any, ...], str, str]]:
         """Yield each channel to which the report writes, with its keys and its connection."""
@@ -182,15 +193,18 @@ class OnlineCheck:
             raise NotFound(f"no page like {page.title!r} under {page.parent!r}, to make the first report from")
         return client.get_page(latest.id, body=True).body
 
-    def _view(self, source: TableauSource) -> None:
+    def _view(self, source: TableauSource | TableauWait) -> None:
         from workplace_provider.tableau.hooks import TableauRestHook
 
         with TableauRestHook(source.conn_id).client as client:
-            client.find_view(source.tableau, project=source.project)
+            for view in self._filled(source.tableau):
+                client.find_view(view, project=source.project)
 
     def _channels(self, channels: list[str], conn_id: str) -> None:
         from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
+        if not channels:
+            return
         with closing(SlackDirectoryHook(slack_conn_id=conn_id)) as hook:
             hook.find_channels(channels)
 
@@ -238,6 +252,9 @@ class SourceColumns:
             elif isinstance(fill, ChangesFill):
                 for name in fill.sources:
                     yield ("fill", number), name, fill.columns
+        for number, announcement in enumerate(self.definition.announce):
+            if isinstance(announcement, SlackAnnouncement) and (rows := announcement.rows):
+                yield ("announce", number, "rows"), rows.source, columns_in(rows)
 
     def _has_columns(self, name: str) -> bool:
         source = self.definition.sources[name]
@@ -248,7 +265,10 @@ class SourceColumns:
     def _columns(self, name: str) -> list[str]:
         """Return the columns of a source, from the latest period of which it has rows; none without rows."""
         for ago in range(PERIODS):
-            content = source_content(self.definition.sources[name], self._run(ago).run(f"collect.{name}"))
+            output = self._run(ago).run(f"collect.{name}")
+            if output is None:  # left out, because a param is empty
+                return []
+            content = source_content(self.definition.sources[name], output)
             if content.rows:
                 return [str(column) for column in content.rows[0]]
         return []

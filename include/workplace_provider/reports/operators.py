@@ -22,12 +22,15 @@ from workplace_provider.common.artifacts import MANIFEST, Artifact, as_artifacts
 from workplace_provider.common.audit import audit_trail, describe_audit
 from workplace_provider.common.dag_files import resolve_in_task
 from workplace_provider.common.failure import fail_on_permanent_error
-from workplace_provider.common.fields import Field, boolean, optional_text, template, text
+from workplace_provider.common.fields import Field, boolean, choice, names, optional_text, template, text
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.confluence.operators.base import run_key, shorten_diff, task_key, uploads_of
 from workplace_provider.confluence.operators.document import DIFF_IN_RESULT
 from workplace_provider.confluence.operators.page_result import PageLink, PageResult, emit_page_event, page_result
+from workplace_provider.confluence.operators.sources import source_states
+from workplace_provider.confluence.operators.templates import references_in
 from workplace_provider.reports.base import ReportOperator
+from workplace_provider.reports.params import SOURCE_FAILURES
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
     from workplace_provider.common.periods import Period
     from workplace_provider.confluence.hooks.confluence import ConfluenceHook
+    from workplace_provider.reports.absent import AbsentSources
     from workplace_provider.reports.checks import CheckResult, SourceContent
     from workplace_provider.reports.manifest import Manifest
     from workplace_provider.reports.pages import PagePreview, PageRequest
@@ -63,12 +67,15 @@ _MEDIA_TYPES: Final = {
 class ChecksOutput(TypedDict):
     """The output of the task ``check``.
 
-    ``verdict`` is the strongest effect of a failed check, empty if all passed.
+    ``verdict`` is the strongest effect of a failed check, empty if all passed. ``failed`` and ``left_out`` are the sources
+    without content.
     """
 
     verdict: str
     results: list[dict[str, Any]]
     has_previous: bool
+    failed: list[str]
+    left_out: list[str]
 
 
 class ComposeOutput(TypedDict):
@@ -85,6 +92,13 @@ class ComposeOutput(TypedDict):
     checks: list[str]
     reasons: list[str]
     needs_review: bool
+    lines: dict[str, list[str]]
+
+
+class ReportResult(PageResult):
+    """The output of the task ``publish``; ``missing`` lists the places that people have removed from the page."""
+
+    missing: list[str]
 
 
 class PreviewLink(BaseOperatorLink):
@@ -113,30 +127,40 @@ class ReportCheckOperator(ReportOperator):
 
     :param definition: the report
     :param sources: outputs of the source tasks, by the names of the sources
+    :param if_source_fails: if a source task has failed: ``fail``, or check the others (``placeholder``)
     """
 
     argument_defaults: ClassVar[Mapping[str, Any]] = {"multiple_outputs": True}
+
+    if_source_fails: Field[str] = choice(*SOURCE_FAILURES, default="fail")
+
+    def __post_init__(self) -> None:
+        """Keep the outputs of tasks, which Airflow replaces when it renders the fields."""
+        self._given_sources = dict(self.sources or {})
 
     def execute(self, context: Context) -> ChecksOutput:
         """Run the checks.
 
         :return: the results, and the strongest effect of those that failed
-        :raises AirflowFailException: if a check that stops the report failed
+        :raises AirflowFailException: if a check that stops the report failed, or a source
         """
+        from workplace_provider.reports.absent import split_checks
         from workplace_provider.reports.checks import CheckInputs, run_checks, verdict
         from workplace_provider.reports.manifest import compared_rows
 
         with fail_on_permanent_error("the report"):
             self.parse_fields()
+            absent = self._absent(context)
+            checks, results = split_checks(self.definition.checks, absent)
             period = self._period(context)
             previous = self._previous(period)
             inputs = CheckInputs(
-                self._contents(),
+                self._contents(absent),
                 now=context["dag_run"].run_after,
                 previous=compared_rows(previous),
                 previous_files=previous.pictures if previous else {},
             )
-            results = run_checks(self.definition.checks, inputs)
+            results += run_checks(checks, inputs)
         self._log(results, period, previous)
         outcome = verdict(results)
         if outcome == "stop":
@@ -151,7 +175,27 @@ class ReportCheckOperator(ReportOperator):
             "verdict": outcome or "",
             "results": [result.as_dict() for result in results],
             "has_previous": previous is not None,
+            "failed": list(absent.failed),
+            "left_out": list(absent.left_out),
         }
+
+    def _absent(self, context: Context) -> AbsentSources:
+        """Return the sources without content.
+
+        :raises AirflowFailException: if a source has failed, and nothing may be published without it
+        """
+        from workplace_provider.reports.absent import AbsentSources
+
+        given = self._given_sources
+        states = source_states(context, given.values())
+        failed = [name for name, output in given.items() if references_in(output).intersection(states.failed)]
+        left_out = [name for name, output in given.items() if name not in failed and states.is_missing(output)]
+        if failed and (self.if_source_fails == "fail" or len(failed) == len(given) - len(left_out)):
+            raise AirflowFailException(
+                f"Nothing was published, because {', '.join(failed)} failed. Clear it, or set if_source_fails to placeholder"
+                " to publish the rest"
+            )
+        return AbsentSources(failed, left_out)
 
     def _log(self, results: Sequence[CheckResult], period: Period, previous: Manifest | None) -> None:
         before = period.shift(-1).label
@@ -173,6 +217,8 @@ class ReportComposeOperator(ReportOperator):
     :param rhythm: the report's periods as data, for the page *Reports*: it is in the serialized DAG
     :param checks: results of the task ``check``
     :param texts: the texts of the definition with their placeholders filled, by their role
+    :param failed: the sources that failed
+    :param left_out: the sources that were skipped
     :param ask_for_review: ask for a review even if no check demands it
     :param rehearse: write the page under the rehearsal parent
     """
@@ -183,6 +229,8 @@ class ReportComposeOperator(ReportOperator):
     rhythm: Field[Mapping[str, Any]] = template(default=None)
     checks: Field[Sequence[Mapping[str, Any]]] = template(default=())
     texts: Field[Mapping[str, Any]] = template(default=None)
+    failed: Field[tuple[str, ...]] = names()
+    left_out: Field[tuple[str, ...]] = names()
     ask_for_review: Field[bool] = boolean(default=False)
     rehearse: Field[bool] = boolean(default=False)
 
@@ -211,10 +259,25 @@ class ReportComposeOperator(ReportOperator):
             "period": composed["period"],
             "diff": preview.diff[:DIFF_IN_RESULT],
             "changes": composed["changes"],
-            "notes": composed["notes"],
+            "notes": [*filter(None, [composed["source_note"]]), *composed["notes"]],
             "checks": [_check_line(check) for check in self.checks],
             "reasons": self._failed("review"),
             "needs_review": self.needs_review,
+            "lines": composed["lines"],
+        }
+
+    def _lines(self, contents: Mapping[str, SourceContent]) -> dict[str, list[str]]:
+        """Return the lines of the rows in messages, by the number of the announcement."""
+        from workplace_provider.reports.row_lines import formats_of, row_lines
+
+        rules = {
+            str(number): rule
+            for number, item in enumerate(self.definition.announce, 1)
+            if (rule := getattr(item, "rows", None)) and rule.source in contents
+        }
+        return {
+            number: row_lines(rule, contents[rule.source].rows or (), formats_of(self.definition, rule))
+            for number, rule in rules.items()
         }
 
     def composed(self, context: Context) -> dict[str, Any]:
@@ -224,7 +287,8 @@ class ReportComposeOperator(ReportOperator):
         """
         self.parse_fields()
         period = self._period(context)
-        return self._compose(period, self._contents(), self._previous(period))
+        contents = self._contents((*self.failed, *self.left_out))
+        return self._compose(period, contents, self._previous(period))
 
     def _failed(self, severity: str) -> list[str]:
         return [_check_line(check) for check in self.checks if not check["passed"] and check["severity"] == severity]
@@ -243,7 +307,10 @@ class ReportComposeOperator(ReportOperator):
         page = self.definition.page
         notes = self._failed("note")
         earlier = self._manifests.pictures(previous.period).artifacts(previous.kept) if previous else {}
-        filling = Filling(self.definition, contents, self.sources or {}, self.texts or {}, previous, notes, earlier)
+        source_note = self.definition.source_note.replace("{sources}", ", ".join(self.failed)) if self.failed else ""
+        filling = Filling(
+            self.definition, contents, self.sources or {}, self.texts or {}, previous, notes, earlier, source_note
+        )
         pattern = page.title
         is_dated = page.source != "existing"
         return {
@@ -261,6 +328,8 @@ class ReportComposeOperator(ReportOperator):
             "files": [file.as_dict() for file in filling.files()],
             "changes": filling.changes(),
             "notes": notes,
+            "source_note": source_note,
+            "lines": self._lines(contents),
             "checks": [dict(check) for check in self.checks],
             "rows": {name: plain_rows(content) for name, content in contents.items() if content.rows is not None},
             "pictures": picture_digests(contents),
@@ -319,10 +388,10 @@ class ReportPublishOperator(ReportOperator):
 
         return ConfluenceHook(self.definition.page.conn_id)
 
-    def execute(self, context: Context) -> PageResult:
+    def execute(self, context: Context) -> ReportResult:
         """Write the page.
 
-        :return: id, title, URL and version of the page, and whether this task has changed it
+        :return: id, title, URL and version of the page, whether this task has changed it, and the places it no longer has
         :raises AirflowFailException: for an error that a retry cannot fix
         """
         from workplace_provider.reports.pages import page_writer
@@ -338,8 +407,9 @@ class ReportPublishOperator(ReportOperator):
                 if self.is_dry_run:
                     return self._dry_run(writer.preview(), request.final_title)
                 page, changed = writer.write()
+            self._log_missing(writer.missing)
             self.log.info("%s: %s (version %d)", "written" if changed else "unchanged", page.url, page.version)
-            result = page_result(page, changed=changed)
+            result: ReportResult = {**page_result(page, changed=changed), "missing": list(writer.missing)}
             if not composed["rehearsal"]:
                 self._record(context, composed, result)
         self.page_url = page.url
@@ -348,11 +418,15 @@ class ReportPublishOperator(ReportOperator):
         emit_page_event(context, self.outlets, result)
         return result
 
-    def _dry_run(self, preview: PagePreview, title: str) -> PageResult:
+    def _log_missing(self, places: Sequence[str]) -> None:
+        for name in places:
+            self.log.warning("the place %r is no longer on the page, and was not created again", name)
+
+    def _dry_run(self, preview: PagePreview, title: str) -> ReportResult:
         self.log.info("dry run: nothing was written. The changes of %r:\n%s", title, shorten_diff(preview.diff))
         if preview.page is not None:
-            return page_result(preview.page, changed=False)
-        return {"id": "", "title": title, "url": "", "version": 0, "changed": False}
+            return {**page_result(preview.page, changed=False), "missing": []}
+        return {"id": "", "title": title, "url": "", "version": 0, "changed": False, "missing": []}
 
     def _check_withdrawn(self, composed: Mapping[str, Any]) -> None:
         manifest = self._manifests.read(composed["period"])

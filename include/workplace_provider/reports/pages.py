@@ -95,6 +95,9 @@ class PagePreview:
 class PageWriter(Protocol):
     """Writes the page of a report in one of the three ways."""
 
+    missing: Sequence[str]
+    """The places that people have removed from the page; known after it was written."""
+
     def preview(self) -> PagePreview:
         """Read the site and return what will be written. Nothing is written."""
 
@@ -124,6 +127,8 @@ def page_writer(client: ConfluenceClient, request: PageRequest) -> PageWriter:
 
 class CopiedPage:
     """The page is a copy of the previous one, rolled to the new period. A page that exists already is not changed."""
+
+    missing: Sequence[str] = ()
 
     def __init__(self, client: ConfluenceClient, request: PageRequest, source: Page, parent_id: str | None) -> None:
         self._source = source
@@ -166,6 +171,8 @@ class CopiedPage:
 class TemplatePage:
     """The page is created from a template, and its places are filled again by each run."""
 
+    missing: Sequence[str] = ()
+
     def __init__(self, client: ConfluenceClient, request: PageRequest, parent_id: str | None) -> None:
         self._request = request
         self._updater = DocumentUpdater(
@@ -197,12 +204,15 @@ class TemplatePage:
 
     def write(self) -> tuple[Page, bool]:
         """Create or update the page."""
-        page, changed, _ = self._updater.run(self._updater.plan())
+        page, changed, filled = self._updater.run(self._updater.plan())
+        self.missing = filled.missing
         return page, changed
 
 
 class ExistingPage:
     """The page exists; its places are filled, and everything else stays."""
+
+    missing: Sequence[str] = ()
 
     def __init__(self, client: ConfluenceClient, request: PageRequest) -> None:
         self._client = client

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PERIOD_ATTRIBUTES: Final = (
     "day", "start", "end", "since", "until", "label", "year", "quarter", "month", "week", "previous",
 )  # fmt: skip
-PAGE_ATTRIBUTES: Final = ("title", "url", "id", "version")
+PAGE_ATTRIBUTES: Final = ("title", "url", "link", "id", "version")
 
 # {{ period.day }} or {period.day}: by far the most texts need no template engine.
 _SIMPLE: Final = re.compile(r"\{\{-?\s*(\w+(?:\.\w+)+)\s*-?\}\}|\{((?:period|params|page)(?:\.\w+)+)\}")
@@ -155,11 +155,12 @@ def render_text(text: str, values: Mapping[str, Any], escape: Callable[[Any], st
     """
     rest = _SIMPLE.sub("", text)
     if not _TEMPLATE.search(rest):
-        return _SIMPLE.sub(lambda match: escape(_value(match[1] or match[2], values)), text)
+        return _SIMPLE.sub(lambda match: escape(_shown(_value(match[1] or match[2], values))), text)
     import jinja2
 
     try:
-        return _environment().overlay(finalize=escape).from_string(text).render(values)
+        finalize = lambda value: escape(_shown(value))  # noqa: E731
+        return _environment().overlay(finalize=finalize).from_string(text).render(values)
     except (jinja2.TemplateError, TypeError, ArithmeticError) as error:
         raise ValueError(f"{text!r} cannot be filled: {error}") from error
 
@@ -209,6 +210,11 @@ def _value(path: str, values: Mapping[str, Any]) -> Any:
         if value is None or attribute.startswith("_"):
             raise ValueError(f"{{{{ {path} }}}} has no value in this run")
     return value
+
+
+def _shown(value: Any) -> Any:
+    """Return a value as a text shows it: the items of a list with commas."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
 @cache

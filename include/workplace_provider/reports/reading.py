@@ -31,6 +31,7 @@ from workplace_provider.reports.definition import (
     ANNOUNCEMENTS,
     FILLS,
     SOURCES,
+    WAITS,
     AttachFill,
     ChangesFill,
     Check,
@@ -47,9 +48,10 @@ from workplace_provider.reports.definition import (
     TableauSource,
     TableFill,
     TableSource,
-    Template,
     TextFill,
+    is_template,
 )
+from workplace_provider.reports.params import param_problems
 from workplace_provider.reports.placeholders import check_text, period_title
 
 MOST_SOURCES: Final = 200
@@ -66,6 +68,8 @@ _PAGE_ID: Final = re.compile(r"page-\d+")
 _EVERYWHERE: Final = ("period", "params")
 _PUBLISHED: Final = ("period", "params", "page")
 _WITH_ROWS: Final = (TableauSource, SqlSource, JiraSource, TableSource, FileSource)
+
+_LISTS: Final[dict[str, Mapping[str, type[Any]]]] = {"fill": FILLS, "announce": ANNOUNCEMENTS, "wait_for": WAITS}
 
 Part = TypeVar("Part")
 
@@ -184,8 +188,8 @@ class _Reader:
         for name, value in plain.items():
             if name == "sources":
                 values[name] = self._sources(value, plain)
-            elif name in ("fill", "announce"):
-                kinds: Mapping[str, type[Any]] = FILLS if name == "fill" else ANNOUNCEMENTS
+            elif name in _LISTS:
+                kinds = _LISTS[name]
                 values[name] = [self._kind(item, kinds, key, line) for item, key, line in self._items(value, name, plain)]
             elif name == "checks":
                 values[name] = [self._part(item, Check, key, line) for item, key, line in self._items(value, name, plain)]
@@ -277,6 +281,8 @@ class _Rules:
         self._check_period()
         self._check_page()
         self._check_texts()
+        self._check_params()
+        self._check_waits()
         self._check_checks()
         self._check_fills()
         self._check_review()
@@ -347,6 +353,14 @@ class _Rules:
     def _check_texts(self) -> None:
         for text, names, keys, simple in texts_of(self.definition):
             self._parsed(partial(check_text, names=names, simple=simple), text, key_text(keys), *keys)
+
+    def _check_params(self) -> None:
+        for problem, keys in param_problems(self.definition):
+            raise self._error(problem, *keys)
+
+    def _check_waits(self) -> None:
+        for number, wait in enumerate(self.definition.wait_for):
+            self._parsed(parse_duration, wait.at_most, f"wait_for[{number}].at_most", "wait_for", number, "at_most")
 
     def _check_checks(self) -> None:
         for number, check in enumerate(self.definition.checks):
@@ -427,6 +441,10 @@ class _Rules:
             if isinstance(announcement, SlackAnnouncement):
                 for source in announcement.files:
                     self._source(source, f"announce[{number}].files", ("announce", number, "files"))
+                if rows := announcement.rows:
+                    keys = ("announce", number, "rows")
+                    source = self._source(rows.source, f"announce[{number}].rows.source", keys)
+                    self._check_has_rows(rows.source, source, f"announce[{number}].rows.source", keys)
 
     def _check_unused(self) -> None:
         used = set(_used_sources(self.definition))
@@ -489,6 +507,25 @@ def _used_sources(definition: ReportDefinition) -> Iterator[str]:
     for announcement in definition.announce:
         if isinstance(announcement, SlackAnnouncement):
             yield from announcement.files
+            if announcement.rows:
+                yield announcement.rows.source
+
+
+def sources_with_rows(definition: ReportDefinition) -> set[str]:
+    """Return the names of the sources whose rows the report uses."""
+    names = {fill.source for fill in definition.fill if isinstance(fill, TableFill)}
+    for fill in definition.fill:
+        if isinstance(fill, ChangesFill):
+            names |= {*fill.sources}
+    for check in definition.checks:
+        if check.rows or check.columns or check.not_null or check.unique or check.range or check.sum or check.change:
+            names.add(check.source)
+        if check.sum:
+            names.add(check.sum.equals.source)
+    for announcement in definition.announce:
+        if isinstance(announcement, SlackAnnouncement) and announcement.rows:
+            names.add(announcement.rows.source)
+    return names
 
 
 def texts_of(part: Any, keys: tuple[Any, ...] = ()) -> Iterator[tuple[str, Collection[str], tuple[Any, ...], bool]]:
@@ -507,11 +544,6 @@ def texts_of(part: Any, keys: tuple[Any, ...] = ()) -> Iterator[tuple[str, Colle
     elif isinstance(part, list):
         for number, value in enumerate(part):
             yield from texts_of(value, (*keys, number))
-
-
-def is_template(kind: Any) -> bool:
-    """Return whether a field's type has texts with placeholders: ``Template``, or a list, mapping or union of it."""
-    return kind in (Template, Query) or any(is_template(part) for part in getattr(kind, "__args__", ()))
 
 
 def _strings(value: Any) -> Iterator[str]:

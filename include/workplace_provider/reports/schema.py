@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
-from workplace_provider.reports.definition import ANNOUNCEMENTS, FILLS, SOURCES, Check, ReportDefinition
+from workplace_provider.reports.definition import ANNOUNCEMENTS, FILLS, SOURCES, WAITS, Check, ReportDefinition
 from workplace_provider.reports.reading import MOST_SOURCES
 
 _REFERENCE: Final = "#/$defs/{name}"
-_LISTS: Final[dict[str, dict[str, Any]]] = {"fill": FILLS, "announce": ANNOUNCEMENTS}
+_LISTS: Final[dict[str, dict[str, Any]]] = {"fill": FILLS, "announce": ANNOUNCEMENTS, "wait_for": WAITS}
 
 
 def json_schema() -> dict[str, Any]:
@@ -23,7 +23,7 @@ def json_schema() -> dict[str, Any]:
     """
     fields = [field for field in msgspec.structs.fields(ReportDefinition) if field.name != "id"]
     plain = [field.type for field in fields if field.name not in (*_LISTS, "sources", "checks")]
-    kinds = [*SOURCES.values(), *FILLS.values(), *ANNOUNCEMENTS.values(), Check]
+    kinds = [*SOURCES.values(), *FILLS.values(), *ANNOUNCEMENTS.values(), *WAITS.values(), Check]
     schemas, definitions = msgspec.json.schema_components([*plain, *kinds], ref_template=_REFERENCE)
     of_type = iter(schemas)
     properties: dict[str, Any] = {}

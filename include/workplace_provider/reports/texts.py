@@ -1,18 +1,21 @@
-"""Texts of a definition in the arguments of tasks: Airflow renders them when a task runs, with three names only."""
+"""Values of a definition in the arguments of tasks: Airflow renders them when a task runs, with three names only."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import literal
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
+from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.common.failure import fail_on_permanent_error
-from workplace_provider.common.outgoing import slack_text
+from workplace_provider.common.outgoing import slack_link, slack_text
 from workplace_provider.common.report_date import report_day
+from workplace_provider.reports.params import has_params, render_value, used_params
 from workplace_provider.reports.placeholders import PeriodView, has_placeholder, render_text
 
 if TYPE_CHECKING:
@@ -67,17 +70,114 @@ class DefinedText(ResolveMixin):
         return self.text
 
 
-class AnnouncementText(DefinedText):
-    """A text with the page's link, and the changes and warnings below it."""
+class DefinedValue(ResolveMixin):
+    """A text, list or mapping with placeholders, in which the value of a param keeps its type.
 
-    def __init__(self, text: str, rule: PeriodRule, escape: Callable[[Any], str], *, changes: bool) -> None:
+    :param value: the value
+    :param rule: rhythm of the report
+    :param keep_empty: keep the keys of a mapping whose param is empty
+    :param convert: makes the argument of the task from the filled value
+    """
+
+    def __init__(
+        self, value: Any, rule: PeriodRule, *, keep_empty: bool = False, convert: Callable[[Any], Any] | None = None
+    ) -> None:
+        self.value = value
+        self._rule = rule
+        self._keep_empty = keep_empty
+        self._convert = convert
+
+    def iter_references(self) -> Iterable[tuple[Operator, str]]:
+        """Return no outputs of tasks."""
+        return ()
+
+    def resolve(self, context: Context) -> Any:
+        """Return the value with its placeholders filled."""
+        with fail_on_permanent_error("the report"):
+            value = render_value(self.value, text_values(context, self._rule), keep_empty=self._keep_empty)
+            return self._convert(value) if self._convert else value
+
+    def serialize(self) -> Any:
+        """Return the value as the serialized DAG shows it."""
+        return self.value
+
+    def __repr__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True)
+class SkipWithoutParams:
+    """Skips a task, before it runs, if a param of a value was emptied in the form. Of a list, one item is enough.
+
+    :param value: a text or a list with placeholders
+    """
+
+    value: Any
+
+    def __call__(self, context: Context) -> None:
+        """Check the params of the run.
+
+        :raises AirflowSkipException: if there is nothing to do
+        """
+        if not has_params(self.value, context.get("params") or {}):
+            raise AirflowSkipException(f"left out, because {', '.join(used_params(self.value))} is empty in the form")
+
+
+class SourceOutputs(ResolveMixin):
+    """The outputs of tasks that ran before, with ``None`` for one that failed or was skipped.
+
+    Unlike the outputs themselves, they do not make the task depend on the tasks, so that it runs without some of them.
+
+    :param task_ids: ids of the tasks by name
+    """
+
+    def __init__(self, task_ids: Mapping[str, str]) -> None:
+        self.task_ids = dict(task_ids)
+
+    def iter_references(self) -> Iterable[tuple[Operator, str]]:
+        """Return no outputs of tasks."""
+        return ()
+
+    def resolve(self, context: Context) -> dict[str, Any]:
+        """Return the outputs by name."""
+        pull = context["ti"].xcom_pull
+        return {name: pull(task_ids=task_id) for name, task_id in self.task_ids.items()}
+
+    def serialize(self) -> dict[str, str]:
+        """Return the ids of the tasks as the serialized DAG shows them."""
+        return self.task_ids
+
+    def __repr__(self) -> str:
+        return str(self.task_ids)
+
+
+class AnnouncementFiles(SourceOutputs):
+    """The files of the sources of an announcement, in their order."""
+
+    def resolve(self, context: Context) -> Any:
+        """Return the artifacts."""
+        # A source of conversations has its pictures in a mapping with its texts.
+        outputs = super().resolve(context).values()
+        return [output["images"] if isinstance(output, Mapping) and "images" in output else output for output in outputs]
+
+
+class AnnouncementText(DefinedText):
+    """A text with the page's link, and the rows, changes and warnings below it.
+
+    :param number: number of the announcement in the definition, from 1
+    """
+
+    def __init__(
+        self, text: str, rule: PeriodRule, escape: Callable[[Any], str], *, changes: bool = False, number: int = 1
+    ) -> None:
         super().__init__(text, rule, escape)
         self._changes = changes
+        self._number = number
 
     def resolve(self, context: Context) -> str:
         """Return the message."""
         composed = context["ti"].xcom_pull(task_ids=COMPOSE) or {}
-        lines = [super().resolve(context)]
+        lines = [super().resolve(context), *composed.get("lines", {}).get(str(self._number), ())]
         if self._changes:
             lines += [f"• {self._escape(change)}" for change in composed.get("changes", ())]
         lines += [f":warning: {self._escape(note)}" for note in composed.get("notes", ())]
@@ -149,14 +249,20 @@ def _shortened(line: Any) -> str:
 
 def text_values(context: Mapping[str, Any], rule: PeriodRule) -> dict[str, Any]:
     """Return the values of the names in a text. The page is that of the task ``publish``, if it has run."""
-    values = {"period": PeriodView(period_of(context, rule)), "params": dict(context.get("params") or {})}
+    params = {name: "" if value is None else value for name, value in (context.get("params") or {}).items()}
+    values = {"period": PeriodView(period_of(context, rule)), "params": params}
     if page := context["ti"].xcom_pull(task_ids=PUBLISH):
-        values["page"] = page
+        values["page"] = {**page, "link": slack_link(page["title"], page["url"])}
     return values
 
 
-def defined(value: Any, rule: PeriodRule) -> Any:
-    """Return a value of a definition as the argument of a task: texts with placeholders are filled, all others stay."""
+def defined(value: Any, rule: PeriodRule, *, keep_empty: bool = False) -> Any:
+    """Return a value of a definition as the argument of a task: texts with placeholders are filled, all others stay.
+
+    :param keep_empty: keep the keys of a mapping whose param is empty
+    """
+    if used_params(value):
+        return DefinedValue(value, rule, keep_empty=keep_empty)
     if isinstance(value, str):
         if has_placeholder(value):
             return DefinedText(value, rule)
@@ -166,6 +272,11 @@ def defined(value: Any, rule: PeriodRule) -> Any:
     if isinstance(value, list | tuple):
         return [defined(item, rule) for item in value]
     return value
+
+
+def skip_without_params(value: Any) -> SkipWithoutParams | None:
+    """Return the ``pre_execute`` of a task that is skipped if a param of a value is empty; ``None`` without params."""
+    return SkipWithoutParams(value) if used_params(value) else None
 
 
 def plain(text: str) -> Any:

@@ -46,6 +46,7 @@ def test_a_quoted_value_is_one_text(value: str) -> None:
     [
         ("who = {who} AND text ~ {words}", {"who": "{words}", "words": "OR"}, 'who = "{words}" AND text ~ "OR"'),
         ("labels = {a} OR {b}", {"a": 1}, 'labels = "1" OR {b}'),
+        ("key IN ({keys})", {"keys": ["A-1", 'B"']}, 'key IN ("A-1", "B\\"")'),
         ('text ~ "{a}"', {"a": 'x" OR y'}, 'text ~ "x\\" OR y"'),
     ],
 )
