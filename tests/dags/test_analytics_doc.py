@@ -162,7 +162,7 @@ def test_with_a_placeholder_the_rest_is_published_and_the_note_goes_when_all_is_
     sandbox.add_fault(Fault(SOURCES["collect.images"], "status", status=403, times=None))
     run(dag, on_source_error="placeholder")
     page = documents(sandbox)[TITLE]
-    assert "읽지 못한 자료: collect.images" in page.body
+    assert "읽지 못한 자료: images" in page.body
     assert "ac:image" not in section(page.body, "2. 기기별 추이"), "no broken picture"
     assert "249,044" in page.body
     assert len(announcements(sandbox)) == 1
@@ -176,16 +176,16 @@ def test_with_a_placeholder_the_rest_is_published_and_the_note_goes_when_all_is_
 @pytest.mark.parametrize(
     "empty",
     [
-        {"channels": [], "jql": "", "announce_in": "", "each": {}, "filters": {}},
-        dict.fromkeys(("channels", "jql", "announce_in", "each", "filters")),
+        {"channels": [], "jira_project": "", "announce_in": "", "each": {}},
+        dict.fromkeys(("channels", "jira_project", "announce_in", "each")),
     ],
     ids=["values", "as the form sends it"],
 )
 def test_sources_can_be_left_out(sandbox: Sandbox, dag: Any, empty: dict[str, Any]) -> None:
     drun = run(dag, **empty)
     assert drun.state == DagRunState.SUCCESS
-    assert {name: states(drun)[name] for name in ("collect.slack", "collect.issues", "notify")} == dict.fromkeys(
-        ("collect.slack", "collect.issues", "notify"), "skipped"
+    assert {name: states(drun)[name] for name in ("collect.slack", "collect.issues", "announce_1")} == dict.fromkeys(
+        ("collect.slack", "collect.issues", "announce_1"), "skipped"
     )
     assert "249,044" in documents(sandbox)[TITLE].body
 

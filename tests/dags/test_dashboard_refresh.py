@@ -8,6 +8,8 @@ import pytest
 from airflow.utils.state import DagRunState
 
 from support.dags import project_dag
+from workplace_provider.reports import build_dag
+from workplace_provider.reports.reading import parse_definition
 from workplace_sandbox import Sandbox
 from workplace_sandbox.model import Page
 
@@ -69,11 +71,16 @@ def test_without_a_table_the_pictures_are_refreshed_all_the_same(sandbox: Sandbo
     body = dashboards(sandbox).body
     drun = run(dag, data_view=empty)
     assert drun.state == DagRunState.SUCCESS
-    assert {ti.task_id: ti.state for ti in drun.get_task_instances()}["rows"] == "skipped"
+    assert {ti.task_id: ti.state for ti in drun.get_task_instances()}["collect.rows"] == "skipped"
     assert dashboards(sandbox).body == body
     assert picture(sandbox, dashboards(sandbox))[0] == 2
 
 
-def test_without_a_key_column_all_rows_are_replaced(sandbox: Sandbox, dag: Any) -> None:
-    assert run(dag, key=None).state == DagRunState.SUCCESS
+def test_without_a_key_column_all_rows_are_replaced(sandbox: Sandbox, repository: Path) -> None:
+    folder = repository / "include" / "reports"
+    text = (folder / "dashboard_refresh.yaml").read_text()
+    dag = build_dag(
+        parse_definition(text.replace(", key: 주문 채널", ""), "dashboard_refresh.yaml", "dashboard_refresh"), folder
+    )
+    assert run(dag).state == DagRunState.SUCCESS
     assert "캠페인 중" not in dashboards(sandbox).body

@@ -20,9 +20,12 @@ from unittest.mock import MagicMock
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.definitions.param import Param
-from airflow.sdk.exceptions import ParamValidationError
+from airflow.sdk.exceptions import AirflowSkipException, ParamValidationError
 from airflow.sdk.execution_time.context import MacrosAccessor
 from airflow.sdk.plugins_manager import integrate_macros_plugins
+
+from workplace_provider.reports.params import used_params
+from workplace_provider.reports.texts import DefinedText, DefinedValue
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BAG = DagBag(dag_folder=str(REPOSITORY / "dags"), bundle_name="dags-folder")
@@ -59,6 +62,27 @@ def texts(value: Any) -> Iterator[str]:
         yield from texts([getattr(value, field.name) for field in dataclasses.fields(value)])
     elif hasattr(value, "source"):  # edits and bodies with templates
         yield from texts(value.source)
+
+
+def values_of_reports(value: Any) -> Iterator[DefinedText | DefinedValue]:
+    """Return the values in a template field that have the placeholders of a definition in YAML."""
+    if isinstance(value, DefinedText | DefinedValue):
+        yield value
+    elif isinstance(value, dict):
+        yield from values_of_reports(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from values_of_reports(item)
+
+
+def is_skipped(task: Any, context: Any) -> bool:
+    """Return whether a task does not run with these params."""
+    try:
+        if task._pre_execute_hook:
+            task._pre_execute_hook(context)
+    except AirflowSkipException:
+        return True
+    return False
 
 
 @pytest.mark.parametrize(("dag_id", "name"), PARAMS)
@@ -102,4 +126,11 @@ def test_every_template_takes_an_empty_param(dag_id: str) -> None:
                 if mentioned := set(re.findall(r"\bparams\.(\w+)", text)) & empty:
                     used |= mentioned
                     assert "None" not in environment.from_string(text).render(context), f"{task.task_id}.{field}: {text}"
+            for value in values_of_reports(arguments.get(field)):
+                source = value.text if isinstance(value, DefinedText) else value.value
+                if mentioned := set(used_params(source)) & empty:
+                    used |= mentioned
+                    if not is_skipped(task, context):
+                        filled = value.resolve(context)
+                        assert filled is None or "None" not in str(filled), f"{task.task_id}.{field}: {source}"
     assert used == empty - {"report_date"}  # a macro reads that one

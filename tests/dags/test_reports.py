@@ -92,4 +92,17 @@ def test_a_month_and_a_copied_page(sandbox: Sandbox, repository: Path) -> None:
     assert states["announce_1"] == "success"
     copied = page(sandbox, "20261119_기기별 주간 보고")
     assert "주간활성사용자_태블릿.png" in copied.body
+
+    team = report_dag(repository, "weekly_team")
+    run(team, THURSDAY - timedelta(weeks=1))
+    first = page(sandbox, "20261112_데이터분석팀 주간 요약")
+    written = first.body.replace("이번 주 요약</h2>", "이번 주 요약</h2><p>11월 12일에 배포</p>")
+    sandbox.store.update_page(first.id, body=written, author="jimin")
+    states = run(team)
+    assert states["announce_1"] == "success"
+    rolled = page(sandbox, "20261119_데이터분석팀 주간 요약").body
+    assert "11월 19일에 배포" in rolled
+    assert "다음 주 계획" in rolled
+    assert "주간활성사용자.png" in rolled
+    assert "ANL-" in rolled.partition("4. 업무 현황")[2]
     assert {label.name for label in sandbox.store.labels(copied.id)} == {"2026-w47"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
+from workplace_provider.reports.row_lines import row_lines
 from workplace_provider.slack.notifications.templated import TemplatedNotifier
 
 pytestmark = pytest.mark.dags
@@ -40,8 +42,15 @@ def markup(text: str) -> Iterator[str]:
 
 def test_the_analytics_document(dags: dict[str, Any]) -> None:
     dag = dags["analytics_doc"]
-    ti = SimpleNamespace(xcom_pull=lambda task: [[HOSTILE, 1, 2, 3]] if task == "collect.kpis" else PAGE)
-    said = rendered(dag, dag.get_task("notify").text, ti=ti)
+    rule = dag.get_task("compose").definition.announce[0].rows
+    lines = row_lines(rule, [{"지표": HOSTILE, "이번 주": 1, "지난주": 2}], {})
+    outputs = {"compose": {"lines": {"1": lines}}, "publish": PAGE}
+    context = {
+        "dag": dag,
+        "dag_run": SimpleNamespace(run_after=datetime(2026, 11, 19, tzinfo=UTC)),
+        "ti": SimpleNamespace(xcom_pull=lambda task_ids: outputs[task_ids]),
+    }
+    said = dag.get_task("announce_1").text.resolve(context)
     assert said.count("Log in") == 2
     (link,) = markup(said)
     assert link.startswith("https://wiki.example.com/x?a=1&amp;b=%7C")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import date
@@ -27,8 +28,7 @@ from airflow.utils.session import create_session
 
 dag = DagBag(dag_folder=sys.argv[1], bundle_name="dags-folder").dags["analytics_doc"]
 moment = datetime(2026, 11, 19, 1, tzinfo=UTC)
-conf = {"views": ["WeeklyKPI/WeeklyActiveUsers", {"view": "Big/Big", "format": "csv"}], "each": {}}
-run = dag.test(logical_date=moment, run_after=moment, run_conf=conf)
+run = dag.test(logical_date=moment, run_after=moment, run_conf={"each": None})
 with create_session() as session:
     rows = session.query(XComModel).filter(XComModel.run_id == run.run_id).all()
     size = sum(len(json.dumps(row.value, ensure_ascii=False).encode()) for row in rows)
@@ -36,13 +36,27 @@ print(json.dumps([str(run.state), size]))
 """
 
 
+def project_with_a_large_file(repository: Path, folder: Path) -> Path:
+    """Return the DAGs of a project whose document also attaches the data of a large view."""
+    reports = folder / "include" / "reports"
+    (folder / "dags").mkdir(parents=True)
+    reports.mkdir(parents=True)
+    shutil.copytree(repository / "include" / "sql", folder / "include" / "sql")
+    shutil.copy(repository / "dags" / "reports.py", folder / "dags")
+    text = (repository / "include" / "reports" / "analytics_doc.yaml").read_text("utf-8")
+    text = text.replace("sources:\n", "sources:\n  big: {tableau: Big/Big, formats: [csv]}\n")
+    (reports / "analytics_doc.yaml").write_text(text.replace("fill:\n", "fill:\n  - {attach: big}\n"), "utf-8")
+    return folder / "dags"
+
+
 @pytest.mark.large
 @pytest.mark.parametrize("backend", ["database", "object storage"])
 def test_xcom_stays_small(backend: str, repository: Path, tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")}
+    dags = project_with_a_large_file(repository, tmp_path / "project")
     environment |= {
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(repository / "dags"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(repository / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow/airflow.db",
@@ -60,7 +74,7 @@ def test_xcom_stays_small(backend: str, repository: Path, tmp_path: Path) -> Non
         for name, connection in sandbox.airflow_connections().items():
             environment[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(connection)
         result = subprocess.run(
-            [sys.executable, "-c", TASK, str(repository / "dags")],
+            [sys.executable, "-c", TASK, str(dags)],
             env=environment,
             capture_output=True,
             text=True,

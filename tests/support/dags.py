@@ -9,8 +9,11 @@ from airflow.sdk.definitions.context import _AIRFLOW_PARSING_CONTEXT_DAG_ID
 
 
 def project_dag(repository: Path, name: str) -> Any:
-    """Return a DAG of the project, as its file has it; the other files are not read."""
-    bag = DagBag(dag_folder=str(repository / "dags" / f"{name}.py"), bundle_name="dags-folder")
+    """Return a DAG of the project, from its own file or from its definition in ``include/reports``."""
+    file = repository / "dags" / f"{name}.py"
+    if not file.exists():
+        file = repository / "dags" / "reports.py"
+    bag = DagBag(dag_folder=str(file), bundle_name="dags-folder")
     assert bag.import_errors == {}
     return bag.dags[name]
 
