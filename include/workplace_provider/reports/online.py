@@ -92,8 +92,8 @@ class OnlineCheck:
             if isinstance(source, TableauSource):
                 yield from self._guarded(("sources", name, "tableau"), partial(self._view, source))
             elif isinstance(source, SlackSource):
-                channels = partial(self._channels, self._filled(source.slack), source.conn_id)
-                yield from self._guarded(("sources", name, "slack"), channels)
+                channels = self._filled(source.slack)
+                yield from self._guarded(("sources", name, "slack"), partial(self._channels, channels, source.conn_id))
         for number, wait in enumerate(self.definition.wait_for):
             yield from self._guarded(("wait_for", number, "tableau"), partial(self._view, wait))
         for keys, text, conn_id in self._announced():

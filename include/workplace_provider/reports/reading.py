@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args, get_origin
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -253,7 +253,8 @@ class _Reader:
         """Return the value of a key of the file."""
         if _is_struct(kind):
             return self._part(value, kind, name, line_of(parent, name))
-        if isinstance(value, Mapping) and (parts := [part for part in get_args(kind) if _is_struct(part)]):
+        is_optional = isinstance(value, Mapping) and get_origin(kind) is not dict
+        if is_optional and (parts := [part for part in get_args(kind) if _is_struct(part)]):
             return self._part(value, parts[0], name, line_of(parent, name))
         wrapper = msgspec.defstruct("wrapper", [(name, kind)])
         own = YamlMapping({name: value})
