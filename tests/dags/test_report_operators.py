@@ -185,7 +185,7 @@ def test_a_dry_run_writes_nothing(wiki: Sandbox) -> None:
     composed = report.compose(sales(100), month(3))
     wiki.clear_requests()
     result = report.publish(composed, month(3), dry_run=True)
-    assert result == {"id": "", "title": "2026년 3월 매출", "url": "", "version": 0, "changed": False}
+    assert result == {"id": "", "title": "2026년 3월 매출", "url": "", "version": 0, "changed": False, "missing": []}
     assert {request.method for request in wiki.requests()} <= {"GET"}
 
 
