@@ -331,16 +331,17 @@ class _ReportDag:
             "labels": defined(page.labels.add, self._rule),
             "message": defined(page.message, self._rule),
         }
-        file = page.source.file if isinstance(page.source, PageSource) else page.template
-        if file.endswith(".xhtml"):
-            texts["template"] = FileText(self._template_file(file))
+        if isinstance(page.source, PageSource) and page.source.file:
+            texts["template"] = FileText(self._template_file(page.source.file, "page.from"))
+        elif page.template.endswith(".xhtml"):
+            texts["template"] = FileText(self._template_file(page.template, "page.template"))
         return texts
 
-    def _template_file(self, name: str) -> str:
+    def _template_file(self, name: str, key: str) -> str:
         try:
             return find_beside(self._folder, name)
         except FileNotFoundError as error:
-            raise ValueError(f"page.from: {error}") from None
+            raise ValueError(f"{key}: {error}") from None
 
     def _review(self) -> BaseOperator:
         rule = self._report.review
