@@ -412,7 +412,9 @@ class _Limits:
         for name, source in self.definition.sources.items():
             keys = ("sources", name)
             if isinstance(source, TableauSource):
-                exports = math.prod([len(values) for values in source.each.values()]) * len(source.formats)
+                # Only a param fills the whole of each, and a template page has none.
+                each = source.each.values() if isinstance(source.each, dict) else ()
+                exports = math.prod(len(values) for values in each) * len(source.formats)
                 if exports > self.catalogue.limits.exports:
                     most = self.catalogue.limits.exports
                     yield f"sources.{name} exports {exports} files; a source exports at most {most}", keys
