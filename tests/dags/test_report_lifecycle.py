@@ -151,7 +151,7 @@ def test_a_late_run_is_announced_once_and_one_that_has_ended_is_not(
     assert len(missed()) == 1, "the same run again"
 
 
-COPIED = REPORT.replace("{file: page.xhtml}", "previous")
+COPIED = REPORT.replace("{file: page.xhtml}", "previous, status: {draft: 작성 중, published: 발행}")
 LOZENGE = (
     '<p><ac:structured-macro ac:name="status"><ac:parameter ac:name="title">발행</ac:parameter>'
     '<ac:parameter ac:name="colour">Green</ac:parameter></ac:structured-macro></p>'
@@ -247,11 +247,12 @@ def test_a_published_report_is_corrected_withdrawn_and_published_again(
     run(report.dag, "2026-11-26")
     (following,) = [page for page in sandbox.store.pages("ANALYTICS") if page.title == "20261126_주간 매출"]
     assert "Withdrawn on " not in following.body
+    assert "작성 중</ac:parameter>" in following.body
     assert "withdrawn" not in {label.name for label in sandbox.store.labels(following.id)}
 
     assert report.command("republish", reason="출처 확인") == 0
     assert "Withdrawn on " not in report.page.body
-    assert "발행</ac:parameter>" in report.page.body
+    assert "작성 중</ac:parameter>" in report.page.body
     assert "사람이 쓴 의견" in report.page.body
     assert "withdrawn" not in report.labels
     assert len(report.notices) == 3

@@ -24,6 +24,7 @@ from workplace_provider.http.errors import NotFound, WorkplaceError
 from workplace_provider.reports.filling import WITHDRAWN
 from workplace_provider.reports.manifest import Correction, Manifest, PublishedPage
 from workplace_provider.reports.pages import WITHDRAWN_LABEL
+from workplace_provider.reports.placing import WITHDRAWN_STATUS
 
 if TYPE_CHECKING:
     from workplace_provider.common.artifacts import Artifact
@@ -37,7 +38,6 @@ CORRECTIONS: Final = "airflow.corrections"
 
 LONGEST_REASON: Final = 500
 MOST_RECORDED: Final = 50
-STATUS: Final = "WITHDRAWN"
 
 MESSAGE_DELETED: Final = ("message_not_found", "thread_not_found")
 _COMMENTS: Final = {"republish": "republished", "withdraw": "withdrawn"}
@@ -124,12 +124,12 @@ class Corrector:
         manifest = self.manifest()
         page = _page(client, manifest)
         correction = self._correction(manifest, "withdraw")
-        if not correction.lozenge and (lozenge := _only_lozenge(page)) and lozenge[0] != STATUS:
+        if not correction.lozenge and (lozenge := _only_lozenge(page)) and lozenge[0] != WITHDRAWN_STATUS:
             correction = msgspec.structs.replace(correction, lozenge=lozenge)
         text = f"Withdrawn on {correction.at[:10]} by {correction.by}: {correction.reason}"
         edits: list[Edit] = [SetNote(WITHDRAWN, text)]
         if correction.lozenge:
-            edits += _status(page, STATUS, "Red", correction.lozenge[0])
+            edits += _status(page, WITHDRAWN_STATUS, "Red", correction.lozenge[0])
         return self._apply(client, manifest, page, correction, NewContent(edits, labels=(WITHDRAWN_LABEL,)))
 
     def republish(self, client: ConfluenceClient, content: NewContent) -> Outcome:
@@ -141,7 +141,7 @@ class Corrector:
         edits = [*content.edits, SetNote(WITHDRAWN, "")]
         if withdrawal and withdrawal.lozenge:
             title, colour = withdrawal.lozenge
-            edits += _status(page, title, colour, STATUS)
+            edits += _status(page, title, colour, WITHDRAWN_STATUS)
         return self._apply(client, manifest, page, correction, replace(content, edits=edits))
 
     def _correction(self, manifest: Manifest, action: Action) -> Correction:

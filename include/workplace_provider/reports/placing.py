@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from workplace_provider.confluence.client.protocol import HasContentStates
 from workplace_provider.confluence.pages.edits import Edit, SetStatus
@@ -13,6 +13,9 @@ from workplace_provider.http.redaction import get_logger
 if TYPE_CHECKING:
     from workplace_provider.confluence.client import ConfluenceClient, Page
     from workplace_provider.reports.definition import PageSpec
+
+WITHDRAWN_STATUS: Final = "WITHDRAWN"
+"""Text of the status lozenge of a withdrawn report."""
 
 log = get_logger("workplace_provider.reports")
 
@@ -41,10 +44,14 @@ def wanted_place(
 
 
 def draft_edits(spec: PageSpec) -> list[Edit]:
-    """Return the edit that makes the status lozenge of a copied page a draft. A page without the lozenge stays unchanged."""
-    if spec.status is None:
+    """Return the edits that make the status lozenge of a copied page a draft. A page without the lozenge stays unchanged."""
+    status = spec.status
+    if status is None:
         return []
-    return [SetStatus(spec.status.draft, spec.status.colour, match=spec.status.published, if_missing="skip")]
+    return [
+        SetStatus(status.draft, status.colour, match=status.published, if_missing="skip"),
+        SetStatus(status.draft, status.colour, match=WITHDRAWN_STATUS, expect=None, if_missing="skip"),
+    ]
 
 
 def draft_status(client: ConfluenceClient, spec: PageSpec, source: Page) -> tuple[WantedStatus | None, bool]:
