@@ -26,7 +26,11 @@ POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #d0d7de; --soft: #f6f8fa; --text: #1f2328; --back: #ffffff; --link: #0969da }
 @media (prefers-color-scheme: dark) {
-  :root { --line: #3d444d; --soft: #151b23; --text: #f0f6fc; --back: #0d1117; --link: #4493f8 }
+  :root:not(.light) { --line: #3d444d; --soft: #151b23; --text: #f0f6fc; --back: #0d1117; --link: #4493f8 }
+}
+:root.light { color-scheme: light }
+:root.dark {
+  color-scheme: dark; --line: #3d444d; --soft: #151b23; --text: #f0f6fc; --back: #0d1117; --link: #4493f8
 }
 body { font: 15px/1.55 system-ui, "Noto Sans CJK KR", sans-serif; margin: 0 auto; max-width: 1000px; padding: 16px }
 body { color: var(--text); background: var(--back); overflow-wrap: anywhere }
