@@ -28,7 +28,6 @@ class Work:
 
     def __init__(self, cluster: RunningCluster) -> None:
         self.cluster = cluster
-        cluster.api.unpause(REPORT)
         self.runs = [(REPORT, cluster.trigger(REPORT, {"report_date": str(week)})) for week in self.weeks]
         self.runs.append((DOCUMENT, cluster.trigger(DOCUMENT, {"report_date": str(THIS_WEEK)})))
         self.runs.append((EXPORT, cluster.trigger(EXPORT)))
@@ -65,7 +64,6 @@ def record(request: pytest.FixtureRequest) -> Callable[..., None]:
 
 
 def test_a_worker_is_killed_during_a_copy(cluster: RunningCluster, record: Callable[..., None]) -> None:
-    cluster.api.unpause(REPORT)
     run_id = cluster.trigger(REPORT, {"report_date": str(THIS_WEEK)})
     node = cluster.kill_worker_in("/rest/api/content$", "POST")
     cluster.wait(REPORT, run_id)
@@ -138,7 +136,8 @@ def test_the_triggerer_with_the_socket_fails(cluster: RunningCluster, record: Ca
     for question in questions:
         cluster.wait_for_answer(question)
     until(cluster.is_at_rest, "the runs to end")
-    assert [len(cluster.answers(question)) for question in questions] == [1] * 8
+    several = [answers for answers in map(cluster.answers, questions) if len(answers) != 1]
+    assert several == []
     record(failed=node, questions=8, answers=8)
 
 

@@ -13,7 +13,8 @@ from workplace_sandbox.local.weeks import backfill_range, due, title_begins, wee
 
 pytestmark = [pytest.mark.cluster, pytest.mark.e2e]
 
-REPORT, DOCUMENT, ACCOUNTS, BOARDS, EXPORT = "weekly_report", "analytics_doc", "identity_sync", "notice_watch", "wiki_export"
+REPORT, SCHEDULED = "weekly_report", "weekly_backfill"
+DOCUMENT, ACCOUNTS, BOARDS, EXPORT = "analytics_doc", "identity_sync", "notice_watch", "wiki_export"
 THIS_WEEK = week_of(datetime.now(UTC))
 
 
@@ -21,19 +22,18 @@ def test_three_weeks_by_backfill_and_one_by_trigger_make_one_page_and_message_ea
     last = THIS_WEEK if due(THIS_WEEK) < datetime.now(UTC) else THIS_WEEK - timedelta(weeks=1)
     weeks = [last - timedelta(weeks=number) for number in (2, 1, 0)]
     begin, end = backfill_range(weeks[0], weeks[-1])
-    command = ["backfill", "create", "--dag-id", REPORT, "--from-date", begin, "--to-date", end, "--max-active-runs", "1"]
+    command = ["backfill", "create", "--dag-id", SCHEDULED, "--from-date", begin, "--to-date", end, "--max-active-runs", "1"]
     status, output = cluster.cluster.command(command, 300)
     assert status == 0, output
-    cluster.api.unpause(REPORT)
-    backfilled = [run["dag_run_id"] for run in cluster.api.runs(REPORT)]
+    cluster.api.unpause(SCHEDULED)
+    backfilled = [run["dag_run_id"] for run in cluster.api.runs(SCHEDULED)]
     assert len(backfilled) == 3
-    cluster.wait(REPORT, *backfilled)
-    again = cluster.trigger(REPORT, {"report_date": str(last)})
-    cluster.wait(REPORT, again)
+    cluster.wait(SCHEDULED, *backfilled)
+    cluster.wait(REPORT, cluster.trigger(REPORT, {"report_date": str(last)}))
     for week in weeks:
         cluster.assert_one_report(week, messages=2 if week == last else 1)
-    nodes = cluster.nodes_of(REPORT, *backfilled, again)
-    assert set(nodes) == {"worker1", "worker2"}, nodes
+    if cluster.cluster.is_isolated:  # otherwise, all nodes have the name of this machine
+        assert set(cluster.nodes_of(SCHEDULED, *backfilled)) == {"worker1", "worker2"}
 
 
 def test_a_document_is_reviewed_and_published_with_files_of_both_workers(cluster: RunningCluster) -> None:
@@ -44,7 +44,8 @@ def test_a_document_is_reviewed_and_published_with_files_of_both_workers(cluster
     cluster.answer(DOCUMENT, run_id, review, "Approve")
     cluster.wait(DOCUMENT, run_id)
     cluster.assert_one_document(THIS_WEEK)
-    assert set(cluster.nodes_of(DOCUMENT, run_id)) == {"worker1", "worker2"}
+    if cluster.cluster.is_isolated:
+        assert set(cluster.nodes_of(DOCUMENT, run_id)) == {"worker1", "worker2"}
 
 
 def test_accounts_are_disabled_after_a_real_approval(cluster: RunningCluster) -> None:
