@@ -226,6 +226,17 @@ class RunningCluster:
         assert set(versions.values()) == {1}
         assert len(self.announcements(page.id)) == 1
 
+    def attach_to_report(self, week: date, name: str, size: int) -> None:
+        """Attach a file to the report of a week."""
+        (page,) = [page for page in self.sandbox.store.pages("ANALYTICS") if page.title.startswith(title_begins(week))]
+        response = requests.post(
+            f"{self.sandbox.confluence_url}/rest/api/content/{page.id}/child/attachment",
+            files={"file": (name, os.urandom(size))},
+            headers={"Authorization": f"Bearer {self.sandbox.confluence_token}", "X-Atlassian-Token": "nocheck"},
+            timeout=60,
+        )
+        response.raise_for_status()
+
     def announcements(self, page_id: str) -> list[str]:
         """Return the messages with the link to a page."""
         messages = self.sandbox.messages("#weekly-report")

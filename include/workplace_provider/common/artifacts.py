@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import mimetypes
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from os import PathLike, fspath
 from typing import IO, TYPE_CHECKING, Any, Final, cast
+
+from workplace_provider.http.spool import spooled_file
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -20,8 +21,6 @@ MANIFEST: Final = "application/vnd.workplace.manifest+json"
 STORAGE: Final = "application/xhtml+xml"
 """Media type of a fragment in Confluence's storage format, which edits insert unchanged."""
 
-# A verified copy of up to this size is in memory, a larger one in an unnamed temporary file.
-_SPOOL: Final = 8 * 1024 * 1024
 _CHUNK: Final = 256 * 1024
 _FIELDS = ("uri", "name", "media_type", "size", "sha256", "conn_id", "facts")
 
@@ -117,7 +116,7 @@ class Artifact:
         return ArtifactNotFound(f"this worker cannot find the file {self.name}. {advice} ({self.uri})")
 
     def _verified_copy(self, stored: IO[bytes]) -> IO[bytes]:
-        copy = cast("IO[bytes]", tempfile.SpooledTemporaryFile(_SPOOL))  # noqa: SIM115 - the caller closes it
+        copy = spooled_file()
         digest, size = hashlib.sha256(), 0
         try:
             while chunk := stored.read(_CHUNK):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from support.real_airflow import until
-from support.running_cluster import RunningCluster
+from support.running_cluster import PATIENCE, RunningCluster
 from workplace_sandbox.faults import Fault
 from workplace_sandbox.local.weeks import week_of
 
@@ -32,11 +33,15 @@ class Work:
         self.runs.append((DOCUMENT, cluster.trigger(DOCUMENT, {"report_date": str(THIS_WEEK)})))
         self.runs.append((EXPORT, cluster.trigger(EXPORT)))
 
+    def tasks(self) -> list[dict[str, Any]]:
+        """Return all tasks of the work."""
+        return [task for run in self.runs for task in self.cluster.tasks(*run)]
+
     def wait_until_running(self) -> None:
         """Wait until tasks of the work run."""
 
         def is_running() -> bool:
-            return any(task["state"] == "running" for run in self.runs for task in self.cluster.tasks(*run))
+            return any(task["state"] == "running" for task in self.tasks())
 
         until(is_running, "a task to run")
 
@@ -170,9 +175,16 @@ def test_the_object_store_is_unavailable_for_a_minute(cluster: RunningCluster, r
 def test_the_disk_of_a_worker_is_full(cluster: RunningCluster, record: Callable[..., None]) -> None:
     if not cluster.cluster.is_isolated:
         pytest.skip("a small disk needs mount namespaces (unshare), which this machine does not allow")
-    cluster.cluster.restart("worker1", tmp_size="16k")
-    until(lambda: not cluster.cluster.missing(), "the worker to start")
+    nodes = cluster.cluster
+    cluster.attach_to_report(THIS_WEEK - timedelta(weeks=3), "bigger than the memory for small files.bin", 9_000_000)
+    nodes.nodes["worker2"].stop()
+    nodes.restart("worker1", tmp_size="1m")
+    until(lambda: " ready." in nodes.nodes["worker1"].tail(1000), "the worker to start")
     try:
-        record(full="worker1", retried=Work(cluster).finish(), pages=3, messages=3)
+        work = Work(cluster)
+        until(lambda: any(task["state"] == "up_for_retry" for task in work.tasks()), "a task to fail", PATIENCE)
+        full = [task["task_id"] for task in work.tasks() if task["state"] == "up_for_retry"]
     finally:
-        cluster.cluster.restart("worker1")
+        nodes.restart("worker2")
+        nodes.restart("worker1")
+    record(full="worker1", failed=full, retried=work.finish(), pages=3, messages=3)

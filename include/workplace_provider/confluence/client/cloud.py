@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -62,6 +61,7 @@ from workplace_provider.confluence.client.safe_write import ANY_STATUS, NewPage,
 from workplace_provider.confluence.client.version1 import Version1Requests, digest_of, global_labels
 from workplace_provider.http.errors import AlreadyExists, BadResponse, Conflict, Invalid, NotFound, WorkplaceError
 from workplace_provider.http.redaction import get_logger
+from workplace_provider.http.spool import spooled_file
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.auth.access import Access
@@ -390,7 +390,7 @@ class CloudClient(SafeWrites, Version1Requests):
             return self.update_attachment(present, file, comment=comment, minor=minor)
 
     def _has_bytes_of(self, attachment: Attachment, file: FilePart) -> bool:
-        with tempfile.TemporaryFile() as stored:
+        with spooled_file() as stored:
             try:
                 return self.download_attachment(attachment, stored).sha256 == digest_of(file)
             except (NotFound, BadResponse):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -60,6 +59,7 @@ from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import HttpClient
 from workplace_provider.http.errors import BadResponse, Forbidden, NotFound
 from workplace_provider.http.redaction import get_logger
+from workplace_provider.http.spool import spooled_file
 
 if TYPE_CHECKING:
     import requests
@@ -288,7 +288,7 @@ class DataCenterClient(SafeWrites, Version1Requests):
         """
         number = attachment.version - 1
         path = f"download/attachments/{segment(attachment.page_id)}/{segment(attachment.name)}"
-        with tempfile.TemporaryFile() as stored:
+        with spooled_file() as stored:
             if self._http.download(path, stored, params={"version": number}).sha256 != sha256:
                 return None
         version = f"{files_path(attachment.page_id)}/{segment(attachment.id)}/version/{attachment.version}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from workplace_provider.confluence.client.version1 import MARK, digest_of
 from workplace_provider.http.attempts import attempts
 from workplace_provider.http.errors import AlreadyExists, BadResponse, Conflict, Invalid, WorkplaceError
 from workplace_provider.http.redaction import get_logger, has_invisible
+from workplace_provider.http.spool import spooled_file
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.model import Attachment
@@ -229,7 +229,7 @@ class Attacher:
 
     def _has_bytes_of(self, present: Attachment, upload: Upload) -> bool:
         """Return whether a file without our mark, uploaded by a person or copied by the site, has the same content."""
-        with tempfile.TemporaryFile() as stored:
+        with spooled_file() as stored:
             return self._client.download_attachment(present, stored).sha256 == upload.sha256
 
     def _find(self, name: str) -> Attachment | None:

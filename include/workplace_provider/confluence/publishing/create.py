@@ -6,7 +6,6 @@ properties and body, and is marked as complete. A run that finds an incomplete p
 
 from __future__ import annotations
 
-import tempfile
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from workplace_provider.confluence.publishing.states import keeping_state
 from workplace_provider.http.client import FilePart
 from workplace_provider.http.errors import AlreadyExists, Invalid
 from workplace_provider.http.redaction import get_logger
+from workplace_provider.http.spool import spooled_file
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.protocol import ConfluenceClient
@@ -417,8 +417,7 @@ class PageCreator:
         return changed
 
     def _copy_attachment(self, attacher: Attacher, file: Attachment, *, is_present: bool) -> bool:
-        # A nameless temporary file: a killed worker leaves no copy of a restricted page's files on the disk.
-        with tempfile.TemporaryFile() as stored:
+        with spooled_file() as stored:
             download = self._client.download_attachment(file, stored)
             part = FilePart.of(stored, file.name, file.media_type)
             upload = make_upload(part, comment=strip_mark(file.comment), sha256=download.sha256)

@@ -140,16 +140,18 @@ def test_no_file_of_a_page_has_a_name_on_the_worker(
 ) -> None:
     wiki = TeamWiki(sandbox)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    seen: list[str] = []
+    monkeypatch.setattr("workplace_provider.http.spool.SPOOL_BYTES", 1)  # no file is small enough for the memory
+    seen: list[list[str]] = []
     opened = tempfile.TemporaryFile
 
     def watched(*args: Any, **options: Any) -> Any:
         file = opened(*args, **options)
-        seen.extend(path.name for path in tmp_path.iterdir())
+        seen.append([path.name for path in tmp_path.iterdir()])
         return file
 
     monkeypatch.setattr(tempfile, "TemporaryFile", watched)
     monkeypatch.setattr(tempfile, "NamedTemporaryFile", None)
     wiki.copy()
     wiki.assert_one_complete_copy()
-    assert not seen
+    assert seen
+    assert not any(seen)
