@@ -19,6 +19,7 @@ import requests
 import s3fs
 
 from support.real_airflow import copy_project, until
+from support.statsd_server import StatsdServer
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
 from workplace_sandbox.local.cluster import Cluster
@@ -26,9 +27,10 @@ from workplace_sandbox.local.processes import ProcessEnded, processes_of, sessio
 from workplace_sandbox.local.program import free_port
 from workplace_sandbox.local.settings import read_settings
 from workplace_sandbox.local.weeks import title_begins
-from workplace_sandbox.model import SlackMessage
+from workplace_sandbox.model import Page, SlackMessage
 
 CHANNEL = "data-분석"
+LINEAGE = "lineage.jsonl"
 PATIENCE = 600.0  # seconds; a run of one DAG takes twenty of them on two idle cores
 # A killed process is noticed when its heartbeat is missing, after five minutes by default.
 SOON = {
@@ -44,6 +46,12 @@ SOON = {
     # The files do not change any more.
     "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
 }
+OBSERVED = {
+    "METRICS__STATSD_ON": "True",
+    "METRICS__STATSD_HOST": "127.0.0.1",
+    "OPENLINEAGE__DISABLED": "False",
+    "OPENLINEAGE__TRANSPORT": json.dumps({"type": "file", "log_file_path": LINEAGE, "append": True}),
+}
 
 
 @dataclass
@@ -52,6 +60,8 @@ class RunningCluster:
 
     cluster: Cluster
     sandbox: Sandbox
+    metrics: StatsdServer
+    work: Path
 
     @property
     def api(self) -> Any:
@@ -204,10 +214,18 @@ class RunningCluster:
         assert len({page["id"] for page in pages}) == len(pages)
         return {page["id"]: page["bodies"]["storage"] for page in pages}
 
+    def pages_of(self, week: date) -> list[Page]:
+        """Return the pages with the day of a week in the title."""
+        return [page for page in self.sandbox.store.pages("ANALYTICS") if page.title.startswith(title_begins(week))]
+
+    def lineage_events(self) -> list[dict[str, Any]]:
+        """Return the OpenLineage events that the nodes have written."""
+        files = (self.work / "nodes").glob(f"*/cwd/{LINEAGE}")
+        return [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
+
     def assert_one_report(self, week: date, *, messages: int = 1) -> None:
         """Check that a week has one page, with each file once, and its announcements."""
-        pages = [page for page in self.sandbox.store.pages("ANALYTICS") if page.title.startswith(title_begins(week))]
-        (page,) = [page for page in pages if "주간 보고" in page.title]
+        (page,) = [page for page in self.pages_of(week) if "주간 보고" in page.title]
         markers = {each.key: each.value for each in self.sandbox.store.properties(page.id)}
         assert markers["airflow.copy"]["complete"] is True
         assert page.version == 1
@@ -228,7 +246,7 @@ class RunningCluster:
 
     def attach_to_report(self, week: date, name: str, size: int) -> None:
         """Attach a file to the report of a week."""
-        (page,) = [page for page in self.sandbox.store.pages("ANALYTICS") if page.title.startswith(title_begins(week))]
+        (page,) = self.pages_of(week)
         response = requests.post(
             f"{self.sandbox.confluence_url}/rest/api/content/{page.id}/child/attachment",
             files={"file": (name, os.urandom(size))},
@@ -263,23 +281,23 @@ def running_cluster(
     repository: Path,
     work: Path,
     sandbox: Sandbox,
+    metrics: StatsdServer,
     *,
     dags: Sequence[str],
     more_dags: Mapping[str, str] | None = None,
-    settings: Mapping[str, str] | None = None,
 ) -> Iterator[RunningCluster]:
     """Start a cluster with the project's DAGs.
 
     :param dags: unpaused; the others stay paused.
     :param more_dags: file name to text of DAGs that only a test needs.
-    :param settings: more environment variables of all nodes.
     """
     project = work / "project"
     copy_project(repository, project, more_dags)
-    soon = {f"AIRFLOW__{name}": value for name, value in SOON.items()}
+    options = {**SOON, **OBSERVED, "METRICS__STATSD_PORT": str(metrics.port)}
+    settings = {f"AIRFLOW__{name}": value for name, value in options.items()}
     people = {"slack-approvals": "user"}
-    cluster = Cluster(project, work, free_port(), settings={**soon, **(settings or {})}, people=people)
-    running = RunningCluster(cluster, sandbox)
+    cluster = Cluster(project, work, free_port(), settings=settings, people=people)
+    running = RunningCluster(cluster, sandbox, metrics, work)
     try:
         cluster.start_services(Path(sandbox.warehouse), lambda missing: until(lambda: not missing(), "the services"))
         cluster.start()

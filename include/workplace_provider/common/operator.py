@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions._internal.templater import LiteralValue
 
 from workplace_provider.common.fields import DeclaredFields
+from workplace_provider.common.lineage import TaskLineage
 from workplace_provider.common.outgoing import SLACK_FILTERS
 from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.http.redaction import SanitizingLogger
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from workplace_provider.common.fields import Field
 
 
-class WorkplaceOperator(DeclaredFields, BaseOperator):
+class WorkplaceOperator(TaskLineage, DeclaredFields, BaseOperator):
     """Base class of operators.
 
     A subclass declares each argument once, and ``execute`` parses them all::

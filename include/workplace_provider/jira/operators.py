@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -115,6 +116,7 @@ class JiraIssuesOperator(WorkplaceOperator):
                 self.log.info("sprint %d: %s (%s)", sprint.id, sprint.name, sprint.state)
                 jql = _in_sprint(jql, sprint.id)
             self.log.info("query: %s", jql)
+            self.record_input(f"{client.base_url}/issues/?jql={quote(jql)}")
             result = client.search(jql, list(self.fields), limit=self.limit)
             self._log_number(result)
             sites = [client.site_of(issue) for issue in result.issues]

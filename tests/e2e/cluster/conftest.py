@@ -10,6 +10,7 @@ import pytest
 
 from support.real_airflow import quick_retries, until
 from support.running_cluster import RunningCluster, running_cluster
+from support.statsd_server import statsd_server
 from workplace_sandbox import Sandbox
 from workplace_sandbox.local.services import missing_packages
 from workplace_sandbox.local.weeks import ZONE
@@ -23,12 +24,12 @@ def _one_cluster(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         pytest.skip(f"no {' and '.join(packages)} on this machine (Debian: apt-get install {' '.join(packages)})")
     # A backfill needs a schedule, which also starts runs; so it has a DAG of its own.
     weekly = quick_retries((repository / "dags" / "weekly_report.py").read_text("utf-8"))
-    scheduled = weekly.replace('dag_id="weekly_report"', 'dag_id="weekly_backfill"')
+    more_dags = {"weekly_backfill.py": weekly.replace('dag_id="weekly_report"', 'dag_id="weekly_backfill"')}
+    work = tmp_path_factory.mktemp("cluster")
     with (
         Sandbox(today=datetime.now(ZONE).date()) as sandbox,
-        running_cluster(
-            repository, tmp_path_factory.mktemp("cluster"), sandbox, dags=DAGS, more_dags={"weekly_backfill.py": scheduled}
-        ) as running,
+        statsd_server() as metrics,
+        running_cluster(repository, work, sandbox, metrics, dags=DAGS, more_dags=more_dags) as running,
     ):
         yield running
 

@@ -108,6 +108,8 @@ class ConfluenceOperator(WorkplaceOperator):
                 client.close()
         if trail is not None:
             result["audit"] = trail
+        if not self.is_dry_run:
+            self.record_output(result["url"])
         emit_page_event(context, self.outlets, result)
         return result
 

@@ -152,6 +152,7 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
 
         parent_id = self._parent_id(client)
         source = self._source(client, parent_id)
+        self.record_input(source.url)
         if parent_id is None and same_space(source.space, self.space):
             parent_id = source.parent_id
         wording = (self.content_status or {"name": "none"})["name"]

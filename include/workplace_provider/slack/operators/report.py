@@ -140,6 +140,7 @@ class SlackChannelReportOperator(WorkplaceOperator):
             store.publish(folder, f"{self.file_name}.xhtml", STORAGE) as page,
         ):
             for channel in channels:
+                self.record_input(f"{(workspace or 'https://slack.com').rstrip('/')}/archives/{channel.id}")
                 writer = ThreadWriter(channel, hook.names, workspace, zone, self.replies_title, shown_images)
                 threads, left_out = self._threads(hook, channel, window, writer)
                 if self.files == "download":

@@ -140,6 +140,7 @@ class TableauViewOperator(TableauExportOperator):
         )
         exporter = ViewExporter(client, store, folder)
         self.view_url = exporter.find(request.name).url
+        self.record_input(self.view_url)
         return exporter.export(request)
 
 

@@ -178,6 +178,7 @@ class TableauExportBatchOperator(TableauExportOperator):
                 prepared.append(_Outcome(request, error=error))
                 continue
             self.view_url = self.view_url or view.url
+            self.record_input(view.url)
             name = file_name_of(request.file_name, request, view)
             if name in names:
                 raise ValueError(
