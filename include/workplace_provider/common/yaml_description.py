@@ -6,6 +6,7 @@ import re
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
@@ -182,6 +183,14 @@ def check_kind(
     return kind
 
 
+@cache
+def fields_of(kind: Any) -> tuple[Any, ...]:
+    """Return the fields of a structure. ``msgspec`` evaluates the annotations each time, which takes most of the reading."""
+    import msgspec
+
+    return msgspec.structs.fields(kind)
+
+
 def converted(plain: Mapping[str, Any], kind: Any, where: str, refusal: type[ValueError], *, path: str = "") -> Any:
     """Return plain data as a type of ``msgspec``.
 
@@ -261,7 +270,7 @@ def _check_shape(plain: Any, kind: Any, where: str, refusal: type[ValueError], p
         for name, value in plain.items():
             _check_shape(value, arguments[1], where, refusal, f"{path}.{name}", line_of(plain, name) or line)
     elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(plain, Mapping):
-        fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+        fields = {field.encode_name: field for field in fields_of(kind)}
         known = (*fields, *filter(None, [_tag(kind)]))
         check_keys(plain, known, f"{where}{'' if isinstance(plain, YamlMapping) else line}", refusal, key=path)
         for name, value in plain.items():

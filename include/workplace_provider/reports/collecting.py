@@ -20,7 +20,15 @@ from workplace_provider.reports.definition import (
 )
 from workplace_provider.reports.operators import ReportFileOperator
 from workplace_provider.reports.placeholders import name_placeholders
-from workplace_provider.reports.texts import DefinedText, DefinedValue, FileText, defined, plain, skip_without_params
+from workplace_provider.reports.texts import (
+    DefinedText,
+    DefinedValue,
+    FileText,
+    defined,
+    plain,
+    plain_texts,
+    skip_without_params,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -78,15 +86,15 @@ class SourceTasks:
             task_id=task_id,
             views=DefinedValue(source.tableau, self.rule, convert=views),
             pre_execute=skip_without_params(source.tableau),
-            formats=tuple(source.formats),
+            formats=tuple(plain(name) for name in source.formats),
             filters=self._defined(source.filters),
             each=self._defined(source.each),
             file_name=plain(source.file_name),
             width=source.width,
             height=source.height,
-            language=source.language or None,
+            language=plain(source.language) or None,
             on_empty="keep",
-            tableau_conn_id=source.conn_id,
+            tableau_conn_id=plain(source.conn_id),
         )
 
     def _sql(self, task_id: str, source: SqlSource) -> BaseOperator:
@@ -97,7 +105,7 @@ class SourceTasks:
         text: Any = FileText(find_beside(self.folder, sql)) if is_file else plain(sql)
         return SQLExecuteQueryOperator(
             task_id=task_id,
-            conn_id=source.conn_id,
+            conn_id=plain(source.conn_id),
             sql=text,
             parameters=defined(source.params, self.rule, keep_empty=True) or None,
             output_processor=named_rows,
@@ -113,11 +121,11 @@ class SourceTasks:
             jql=plain(jql),
             values=self._defined(texts),
             pre_execute=skip_without_params(source.jira),
-            fields=source.fields,
-            sprint=source.sprint or None,
-            board=source.board or None,
+            fields={name: plain(column) for name, column in source.fields.items()},
+            sprint=plain(source.sprint) or None,
+            board=plain(source.board) or None,
             limit=source.limit,
-            jira_conn_id=source.conn_id,
+            jira_conn_id=plain(source.conn_id),
         )
 
     def _slack(self, task_id: str, source: SlackSource) -> BaseOperator:
@@ -133,10 +141,10 @@ class SourceTasks:
             task_id=task_id,
             channels=self._defined(source.slack),
             pre_execute=skip_without_params(source.slack),
-            files=source.files,
+            files=plain(source.files),
             replies_title=plain(source.replies_title),
             empty_text=plain(source.empty_text),
-            slack_conn_id=source.conn_id,
+            slack_conn_id=plain(source.conn_id),
             **window,
         )
 
@@ -146,16 +154,16 @@ class SourceTasks:
         table = source.confluence
         return ConfluenceTableOperator(
             task_id=task_id,
-            space=table.space or self.space,
+            space=plain(table.space or self.space),
             title=self._defined(table.page),
             pre_execute=skip_without_params(table.page),
-            table=self._defined(table.table),
-            confluence_conn_id=source.conn_id,
+            table=plain_texts(table.table),
+            confluence_conn_id=plain(source.conn_id),
         )
 
     def _file(self, task_id: str, source: FileSource) -> BaseOperator:
         path = source.file if "://" in source.file else find_beside(self.folder, source.file)
-        return ReportFileOperator(task_id=task_id, path=self._defined(path), file_conn_id=source.conn_id or None)
+        return ReportFileOperator(task_id=task_id, path=self._defined(path), file_conn_id=plain(source.conn_id) or None)
 
 
 def find_beside(folder: Path, name: str) -> str:

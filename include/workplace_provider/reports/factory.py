@@ -213,9 +213,10 @@ class _ReportDag:
         if notice := self._report.on_failure:
             from workplace_provider.slack.notifications import SlackPostNotifier
 
-            owner = f"\nOwner: {self._report.owner}" if notice.owner else ""
+            # The text is a template, in which the owner is a value.
+            owner = f"\nOwner: {{{{ macros.workplace.slack_text({self._report.owner!r}) }}}}" if notice.owner else ""
             arguments["on_failure_callback"] = SlackPostNotifier(
-                channel=notice.slack, slack_conn_id=notice.conn_id, text=FAILURE + owner
+                channel=plain(notice.slack), slack_conn_id=plain(notice.conn_id), text=FAILURE + owner
             )
         return arguments
 
@@ -364,7 +365,7 @@ class _ReportDag:
             channel=plain(rule.channel),
             text=ReviewText(),
             labels={"Approve": rule.buttons.approve, "Reject": rule.buttons.reject} if rule.buttons else None,
-            slack_conn_id=rule.conn_id,
+            slack_conn_id=plain(rule.conn_id),
             **arguments,
         )
 
@@ -375,7 +376,7 @@ class _ReportDag:
             from workplace_provider.slack.operators import SlackWorkflowWebhookOperator
 
             return SlackWorkflowWebhookOperator(
-                task_id=task_id, page=page, dry_run=f"{{{{ {quiet} }}}}", slack_webhook_conn_id=announcement.workflow
+                task_id=task_id, page=page, dry_run=f"{{{{ {quiet} }}}}", slack_webhook_conn_id=plain(announcement.workflow)
             )
         from workplace_provider.reports.announcing import ReportAnnouncementOperator
 
@@ -390,7 +391,7 @@ class _ReportDag:
             else None,
             file_limit=announcement.file_limit,
             enabled=f"{{{{ not ({quiet}) }}}}",
-            slack_conn_id=announcement.conn_id,
+            slack_conn_id=plain(announcement.conn_id),
         )
 
     def _documentation(self) -> str:

@@ -23,6 +23,7 @@ from workplace_provider.common.yaml_description import (
     check_keys,
     closest,
     converted,
+    fields_of,
     first_line,
     line_of,
     read_yaml_text,
@@ -178,7 +179,7 @@ class _Reader:
         self._where = where
 
     def definition(self, plain: Any, report_id: str) -> ReportDefinition:
-        known = {field.encode_name: field for field in msgspec.structs.fields(ReportDefinition)}
+        known = {field.encode_name: field for field in fields_of(ReportDefinition)}
         del known["id"]
         check_keys(plain, known, self._where, ReportError)
         for name in ("page", "period"):
@@ -237,7 +238,7 @@ class _Reader:
 
     def _part(self, plain: Any, kind: type[Part], key: str, line: str) -> Part:
         """Return a mapping as a structure."""
-        fields = msgspec.structs.fields(kind)  # type: ignore[arg-type]
+        fields = fields_of(kind)  # type: ignore[arg-type]
         if isinstance(plain, Mapping):
             check_keys(plain, [field.encode_name for field in fields], self._where, ReportError, key=key)
             for field in fields:
@@ -532,7 +533,7 @@ def sources_with_rows(definition: ReportDefinition) -> set[str]:
 def texts_of(part: Any, keys: tuple[Any, ...] = ()) -> Iterator[tuple[str, Collection[str], tuple[Any, ...], bool]]:
     """Yield every text with placeholders, the names that are known in it, its keys, and whether it is a query."""
     if isinstance(part, msgspec.Struct):
-        for field in msgspec.structs.fields(part):
+        for field in fields_of(type(part)):
             value = getattr(part, field.name)
             path = (*keys, field.encode_name)
             if is_template(field.type):

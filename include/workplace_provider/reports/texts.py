@@ -285,3 +285,10 @@ def plain(text: str) -> Any:
     Airflow reads some texts that end like the name of a file from that file, so they are kept as they are, too.
     """
     return literal(text) if "{" in text or _FILE_NAME.search(text) else text
+
+
+def plain_texts(value: Any) -> Any:
+    """Return a text, or a list with texts, that Airflow must not render; another value unchanged."""
+    if isinstance(value, list):
+        return [plain_texts(item) for item in value]
+    return plain(value) if isinstance(value, str) else value
