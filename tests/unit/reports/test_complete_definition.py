@@ -30,7 +30,7 @@ def test_a_definition_with_every_key_becomes_a_dag(folder: Path) -> None:
     assert type(tasks["review"]).__name__ == "SlackReviewOperator"
     assert tasks["review"].channel == "#reviews"
     assert tasks["review"].labels == {"Approve": "승인", "Reject": "반려"}
-    assert tasks["review"].reviewers == ["lead@example.com"]
+    assert [getattr(name, "value", name) for name in tasks["review"].reviewers] == ["lead@example.com"]
     assert tasks["announce_3"].channel == "@lead"
     assert tasks["collect.wau"].each == {"기기": ["PC", "모바일"]}
     assert str(tasks["collect.costs"].path) == "s3://aws_default@finance/{period.month}/costs.parquet"
