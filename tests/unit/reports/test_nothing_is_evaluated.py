@@ -140,10 +140,12 @@ def test_a_query_has_its_values_as_bound_parameters(complete: ReportDefinition, 
     text = COMPLETE.replace("sql: sql/weekly_kpis.sql", "sql: \"SELECT '{{ params.x }}' AS 지표\"")
     with pytest.raises(ReportError, match=r"sources\.kpis\.sql has a placeholder of a param, and takes none"):
         parse_definition(text, "weekly.yaml", "weekly")
-    text = COMPLETE.replace('params: {day: "{{ period.day }}"}', 'params: {day: "{{ params.x }}"}')
+    text = COMPLETE.replace('params: {day: "{{ period.day }}"}', 'params: {day: "{{ params.report_date }}"}')
     query = build_dag(parse_definition(text, "weekly.yaml", "weekly"), folder).get_task("collect.kpis")
-    query.render_template_fields(context(query))
-    assert query.parameters == {"day": HOSTILE}
+    form = context(query)
+    form["params"] |= {"report_date": "2026-11-26'; DROP TABLE kpis; --"}
+    query.render_template_fields(form)
+    assert query.parameters == {"day": "2026-11-26'; DROP TABLE kpis; --"}
     issues: Any = build_dag(complete, folder).get_task("collect.issues")
     issues.render_template_fields(context(issues))
     assert issues.jql == "project = ANL AND created < {period_day}"
