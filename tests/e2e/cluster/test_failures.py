@@ -124,8 +124,9 @@ def test_a_scheduler_is_killed(cluster: RunningCluster, record: Callable[..., No
 @pytest.mark.parametrize("resumed", [False, True], ids=["killed", "paused and resumed"])
 def test_the_triggerer_with_the_socket_fails(cluster: RunningCluster, record: Callable[..., None], resumed: bool) -> None:
     def ask(count: int) -> list[str]:
-        return [str(cluster.sandbox.slack.write("data-분석", "minsu", "@bot commits octocat").ts) for _ in range(count)]
+        return [str(cluster.sandbox.slack.write("data-분석", person, "@bot commits octocat").ts) for _ in range(count)]
 
+    person = "jiho" if resumed else "minsu"  # each may ask twenty questions in ten minutes
     cluster.wait_for_answer(ask(1)[0])
     node = cluster.node_connected_to(cluster.sandbox.port, "triggerer")
     program = cluster.cluster.nodes[node]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 STATE_KEY: Final = "slack_events"
 OVERLAP: Final = timedelta(minutes=10)
 """Several triggerers may store events out of order. Within this time, events are identified by their ids."""
+REMEMBERED_EVENTS: Final = 300
+"""Number of Slack's ids that are remembered: two triggerers with a socket each may store one event twice."""
 REMEMBERED_RUNS: Final = 50
 """Number of runs whose events are remembered for retries of their task."""
 
@@ -75,7 +77,7 @@ class SlackEventsOperator(WorkplaceOperator):
         if run_state is not None:
             mine = [event for event in events if event.id in run_state["ids"]]
         else:
-            mine = [event for event in events if event.id not in state["ids"]]
+            mine = _without_copies([event for event in events if event.id not in state["ids"]], state.get("seen") or ())
         if not mine:
             raise AirflowSkipException("no new events: earlier runs have processed all of them")
         if run_state is None:
@@ -95,8 +97,10 @@ class SlackEventsOperator(WorkplaceOperator):
         counts = {str(event.id): _count(limiter, event) for event in mine}
         over = {id_: count for id_, count in counts.items() if count}
         runs = {**state["runs"], run_id: {"since": state["since"], "ids": ids, "over": over}}
+        seen = [*(state.get("seen") or ()), *filter(None, map(_slack_id, mine))]
         return {
             "asked": limiter.times(),
+            "seen": seen[-REMEMBERED_EVENTS:],
             "since": since.isoformat(),
             "ids": [event.id for event in events if event.id in processed and event.timestamp >= since],
             "runs": dict(list(runs.items())[-REMEMBERED_RUNS:]),
@@ -106,6 +110,22 @@ class SlackEventsOperator(WorkplaceOperator):
         """Return the position of the DAG's first run: the first event that triggered it."""
         times: list[datetime] = [event.timestamp for event in context["triggering_asset_events"].get(self.asset, ())]
         return min(times).isoformat() if times else context["dag_run"].run_after.isoformat()
+
+
+def _slack_id(event: Any) -> str | None:
+    return cast("str | None", event.extra["payload"].get("event_id"))
+
+
+def _without_copies(events: Iterable[Any], seen: Iterable[str]) -> list[Any]:
+    """Return the events without those that have the Slack id of an earlier one."""
+    known = set(seen)
+    kept = []
+    for event in events:
+        slack_id = _slack_id(event)
+        if slack_id is None or slack_id not in known:
+            kept.append(event)
+            known.add(slack_id or "")
+    return kept
 
 
 def _count(limiter: RateLimiter, event: Any) -> int:

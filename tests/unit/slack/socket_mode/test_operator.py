@@ -47,10 +47,17 @@ class Dag:
     runs: int = 0
     operator: SlackEventsOperator = field(default_factory=lambda: SlackEventsOperator(task_id="events", asset=ASKED))
 
-    def happens(self, text: str, seconds: float = 0.0, number: int | None = None, user: str | None = None) -> None:
+    def happens(
+        self,
+        text: str,
+        seconds: float = 0.0,
+        number: int | None = None,
+        user: str | None = None,
+        slack_id: str | None = None,
+    ) -> None:
         number = len(self.events) + 1 if number is None else number
         moment = BEGIN + timedelta(seconds=seconds)
-        payload = {"text": text, **({"user": user} if user else {})}
+        payload = {"text": text, **({"user": user} if user else {}), **({"event_id": slack_id} if slack_id else {})}
         self.events.append(SimpleNamespace(id=number, timestamp=moment, extra={"payload": payload}))
 
     def run(self, *triggering: int, run_id: str = "") -> list[str]:
@@ -120,6 +127,17 @@ def test_an_event_that_another_triggerer_stored_late(dag: Dag) -> None:
     dag.happens("둘", -30, number=4)
     dag.happens("셋", 30, number=6)
     assert sorted(dag.run(6)) == ["둘", "셋"]
+
+
+def test_an_event_that_two_triggerers_stored_is_taken_and_counted_once(dag: Dag) -> None:
+    dag.operator.rate_limit = 2
+    dag.happens("first", 0, user="U1", slack_id="C1-1.0")
+    dag.happens("first, from the other triggerer", 1, user="U1", slack_id="C1-1.0")
+    assert dag.run(1) == ["first"]
+    dag.happens("first, read from the channel", 12, user="U1", slack_id="C1-1.0")
+    assert dag.run(3) == []
+    dag.happens("second", 13, user="U1", slack_id="C1-2.0")
+    assert dag.run(4) == ["second"]
 
 
 def test_what_is_no_event_of_the_trigger_is_passed_over(dag: Dag) -> None:
