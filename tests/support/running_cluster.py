@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import quote
 
 import psutil
-import psycopg2
 import requests
 import s3fs
 
@@ -199,6 +198,8 @@ class RunningCluster:
 
     def forget_state(self) -> None:
         """Remove the state that tasks keep from run to run."""
+        import psycopg2  # only the environment of make test-cluster has it
+
         url = f"postgresql:{self.cluster.services.database_url()}"
         with closing(psycopg2.connect(url)) as database, database:
             database.cursor().execute("delete from asset_state_store")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from run import E2E, SHARED_AIRFLOW, Group, groups, main, part_of, read_parts, table
+from run import CLUSTER, E2E, PROJECT, SHARED_AIRFLOW, Group, groups, main, part_of, read_parts, table
 
 REPORT = """<testsuites><testsuite>
 <testcase classname="tests.unit.slack.client.test_reader" name="a" time="1.5" />
@@ -46,7 +46,8 @@ def test_each_test_is_in_one_of_the_runs() -> None:
     compute, shared, rest = groups(everything=False)
     assert compute.arguments[:2] == ["tests", f"--ignore={E2E}"]
     assert shared.arguments == [SHARED_AIRFLOW]
-    assert rest.arguments == [E2E, f"--ignore={SHARED_AIRFLOW}"]
+    assert rest.arguments == [E2E, f"--ignore={SHARED_AIRFLOW}", f"--ignore={CLUSTER}"]
+    assert f"pytest {CLUSTER} -m cluster" in (PROJECT / "Makefile").read_text("utf-8")
     for group in groups(everything=True):
         assert group.arguments[-4:] == ["-m", "", "--hypothesis-profile", "all"], "without the selection of pyproject.toml"
 

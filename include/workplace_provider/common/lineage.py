@@ -1,4 +1,4 @@
-"""What a task reads and writes, as OpenLineage datasets for Airflow's OpenLineage provider."""
+"""Datasets that a task reads and writes, for Airflow's OpenLineage provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the programs of this package have in common: a directory for their output, their end by a signal, and free ports."""
+"""Parts of every program of this package: a directory for its output, its end by a signal, and free ports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the nodes of a cluster share over TCP: PostgreSQL, Redis, and an object store with the protocol of S3."""
+"""Services that the nodes of a cluster share over TCP: PostgreSQL, Redis, and an object store with the protocol of S3."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _USER = "airflow"
 
 
 def missing_packages() -> list[str]:
-    """Return the Debian packages that this machine lacks for a cluster."""
+    """Return the Debian packages that a cluster needs and this machine does not have."""
     return [package for program, package in PACKAGES.items() if not _find(program)]
 
 
