@@ -89,7 +89,7 @@ def test_the_table_names_every_run(demonstration: Demonstration) -> None:
 
 def test_one_page_a_week_with_its_title_and_one_message_a_run(demonstration: Demonstration) -> None:
     facts = demonstration.facts()
-    assert [run["state"] for run in facts["runs"]] == ["success"] * 8
+    assert [run["state"] for run in facts["runs"]] == ["success"] * 9
     reports = [run for run in facts["runs"] if run["dag_id"] == "weekly_report"]
     assert [run["week"] for run in reports] == [str(week) for week in [*demonstration.weeks, demonstration.this_week]]
     titles = [page["title"] for page in facts["pages"]]
@@ -124,6 +124,15 @@ def test_the_report_from_yaml_is_there_to_look_at(demonstration: Demonstration, 
     assert images >= 2, "one picture for each device"
     for word in ("1. 이번 주 변화", "주간 활성 사용자", "답글", "ANL-"):
         assert word in text
+
+
+def test_the_report_of_a_template_page_is_there_to_look_at(demonstration: Demonstration, browser: Browser) -> None:
+    (run,) = [run for run in demonstration.facts()["runs"] if run["dag_id"] == "page_reports"]
+    images, text = look(browser, (demonstration.work / "pages" / f"{run['title']}.html").as_uri())
+    assert images == 2, "one picture for each device"
+    for word in ("주간 활성 사용자", "ANL-"):
+        assert word in text
+    assert "period.day" not in text, "the definition stays on the template page"
 
 
 def test_the_accounts_follow_slack_and_the_second_run_has_nothing_to_do(demonstration: Demonstration) -> None:

@@ -63,7 +63,7 @@ for dag_id, timeout in (("asks", None), ("asks_briefly", timedelta(seconds=1))):
 
 
 # Two paused reports of yesterday's weekday: one whose schedule has passed, and one whose schedule is in two days.
-PAGE_REPORTS = """
+DUE_REPORTS = """
 # Airflow skips files without the words "airflow" and "dag".
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -94,8 +94,8 @@ def _one_airflow(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     # The DAGs' days begin in Seoul, and so do those of the people on the sandbox's GitHub.
     with Sandbox(today=datetime.now(ZONE).date()) as sandbox:
         work = tmp_path_factory.mktemp("airflow")
-        dags = ("weekly_report", "analytics_doc", "identity_sync", "slack_bot", "slack_approvals", "whoami")
-        more_dags = {"whoami.py": WHOAMI, "asks.py": ASKS, "page_reports.py": PAGE_REPORTS}
+        dags = ("weekly_report", "analytics_doc", "identity_sync", "slack_bot", "slack_approvals", "page_reports", "whoami")
+        more_dags = {"whoami.py": WHOAMI, "asks.py": ASKS, "due_reports.py": DUE_REPORTS}
         with real_airflow(repository, work, sandbox, dags=dags, people=PEOPLE, more_dags=more_dags) as started:
             yield started
 

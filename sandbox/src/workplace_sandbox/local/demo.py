@@ -41,7 +41,15 @@ DOCUMENT_DAG_ID = "analytics_doc"
 ACCOUNTS_DAG_ID = "identity_sync"
 YAML_DAG_ID = "weekly_kpis"
 """The report that is described in a YAML file."""
-PAGE_TASKS = {DAG_ID: "copy_last_week", DOCUMENT_DAG_ID: "publish", YAML_DAG_ID: "publish"}
+PAGES_DAG_ID = "page_reports"
+"""The DAG that makes the report which is described on a template page in the wiki."""
+PAGE_TASKS = {
+    DAG_ID: ("copy_last_week", -1),
+    DOCUMENT_DAG_ID: ("publish", -1),
+    YAML_DAG_ID: ("publish", -1),
+    PAGES_DAG_ID: ("make.publish", 0),
+}
+"""The task of each DAG that writes a page, and its map index."""
 LISTENING = ("slack_bot", "slack_approvals", "notice_watch")
 """The DAGs that `up` switches on for people to try."""
 ANSWERING_USER = "slack-approvals"
@@ -52,6 +60,7 @@ DEVICE_PICTURES = tuple(f"주간활성사용자_{device}.png" for device in ("PC
 DOCUMENTS = {
     DOCUMENT_DAG_ID: ("analytics document", DEVICE_PICTURES),
     YAML_DAG_ID: ("report from YAML", DEVICE_PICTURES[:2]),
+    PAGES_DAG_ID: ("report of a template page", DEVICE_PICTURES[:2]),
 }
 """The DAGs that fill a page from many sources: what each makes, and the pictures on it."""
 SPACE = "ANALYTICS"
@@ -108,7 +117,7 @@ class Run:
     @classmethod
     def read(cls, airflow: LocalAirflow, run: dict[str, Any], week: date) -> Run:
         """Read Airflow's record of a run that makes a page."""
-        page = airflow.api.return_value(run["dag_id"], run["dag_run_id"], PAGE_TASKS[run["dag_id"]]) or {}
+        page = airflow.api.return_value(run["dag_id"], run["dag_run_id"], *PAGE_TASKS[run["dag_id"]]) or {}
         seconds = float(run["duration"] or 0)
         return cls(run["dag_id"], run["dag_run_id"], run["state"], seconds, week, page.get("title", ""), page.get("url", ""))
 
@@ -183,18 +192,23 @@ class Demo:
         return made
 
     def _documents(self, now: datetime) -> list[Run]:
-        """Run the analytics document and the report from YAML of this week, and check their pages and announcements.
+        """Run the analytics document, the report from YAML and that of a template page, and check their pages.
 
         :raises DemoError: a run failed, or its result is wrong.
         """
+        week = week_of(now)
+        started = {}
         for dag_id in DOCUMENTS:
             self.airflow.api.unpause(dag_id)
-            self.airflow.api.trigger(dag_id, run_after=now)
-        return [self._document(dag_id, *document, week_of(now)) for dag_id, document in DOCUMENTS.items()]
+            # With a date, the report of the template page is made also if a scheduled run was faster.
+            conf = {"report_date": str(week)} if dag_id == PAGES_DAG_ID else None
+            started[dag_id] = self.airflow.api.trigger(dag_id, run_after=now, conf=conf)["dag_run_id"]
+        return [self._document(dag_id, started[dag_id], *document, week) for dag_id, document in DOCUMENTS.items()]
 
-    def _document(self, dag_id: str, name: str, pictures: Sequence[str], week: date) -> Run:
+    def _document(self, dag_id: str, run_id: str, name: str, pictures: Sequence[str], week: date) -> Run:
         self._wait_for_runs(f"The {name} of this week", dag_id)
-        run = Run.read(self.airflow, self.airflow.api.runs(dag_id)[-1], week)
+        record = next(run for run in self.airflow.api.runs(dag_id) if run["dag_run_id"] == run_id)
+        run = Run.read(self.airflow, record, week)
         present = [file for file in pictures if self.sandbox.attachment_digest(page_id_of(run.link), file)]
         if not run.link or len(present) != len(pictures) or self.sandbox.announcements(run.link) < 1:
             raise DemoError(
@@ -248,7 +262,7 @@ class Demo:
         messages = {link: self.sandbox.announcements(link) for link in links}
         self._progress.say(
             f"{len(links)} report pages for {len(reports)} runs, {sum(messages.values())} Slack messages, "
-            "an analytics document, a report from YAML, and accounts in sync with Slack."
+            "an analytics document, a report from YAML, one of a template page, and accounts in sync with Slack."
         )
         index = self.sandbox.export(self._plan.work / "pages")
         if not self._stay:
