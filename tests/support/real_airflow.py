@@ -163,8 +163,8 @@ def copy_project(repository: Path, project: Path, more_dags: Mapping[str, str] |
     for folder in ("sql", "identity", "notices", "reports"):
         shutil.copytree(repository / "include" / folder, project / "include" / folder)
     catalogue = (repository / "include" / "report_catalogue.yaml").read_text("utf-8")
-    yearly = re.sub(r"(?m)^schedule: .*", 'schedule: "0 0 1 1 *"', catalogue)
-    (project / "include" / "report_catalogue.yaml").write_text(yearly, "utf-8")
+    unscheduled = re.sub(r"(?m)^schedule: .*", "schedule: null", catalogue)
+    (project / "include" / "report_catalogue.yaml").write_text(unscheduled, "utf-8")
     for file in (project / "dags").glob("*.py"):
         file.write_text(at_once(file.read_text("utf-8")), "utf-8")
     for name, text in (more_dags or {}).items():

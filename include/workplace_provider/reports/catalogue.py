@@ -120,7 +120,7 @@ class Catalogue(_Part, frozen=True):
     spaces: dict[str, TargetSpace]
     conn_id: str = "confluence_default"
     owner: str = "airflow"
-    schedule: str = "*/30 * * * *"
+    schedule: str | None = "*/30 * * * *"
     timezone: str = "UTC"
     queries: dict[str, NamedQuery] = {}
     tableau: list[TableauProjects] = []
@@ -158,7 +158,8 @@ def _problems(catalogue: Catalogue, path: Path) -> Iterator[tuple[str, Sequence[
 
     try:
         check_zone(catalogue.timezone)
-        cron_timetable(catalogue.schedule, catalogue.timezone)
+        if catalogue.schedule is not None:
+            cron_timetable(catalogue.schedule, catalogue.timezone)
     except ValueError as error:
         yield str(error), ("timezone",)
     except AirflowTimetableInvalid as error:

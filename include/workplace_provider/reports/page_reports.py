@@ -69,7 +69,7 @@ def _build(catalogue: Catalogue, path: Path, definitions: Path) -> DAG:
         dag_id=DAG_ID,
         description="Makes the reports that describe themselves on template pages in Confluence",
         doc_md=_DOCUMENTATION.format(name=path.name),
-        schedule=cron_timetable(catalogue.schedule, catalogue.timezone),
+        schedule=cron_timetable(catalogue.schedule, catalogue.timezone) if catalogue.schedule else None,
         start_date=pendulum.datetime(*FIRST_DAY, tz=catalogue.timezone),
         catchup=False,
         max_active_runs=1,
