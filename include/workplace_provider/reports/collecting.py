@@ -20,6 +20,7 @@ from workplace_provider.reports.definition import (
 )
 from workplace_provider.reports.operators import ReportFileOperator
 from workplace_provider.reports.placeholders import name_placeholders
+from workplace_provider.reports.sql_parameters import bind_parameters
 from workplace_provider.reports.texts import (
     DefinedText,
     DefinedValue,
@@ -110,6 +111,7 @@ class SourceTasks:
             parameters=defined(source.params, self.rule, keep_empty=True) or None,
             output_processor=named_rows,
             split_statements=False,
+            pre_execute=bind_parameters,
         )
 
     def _jira(self, task_id: str, source: JiraSource) -> BaseOperator:
