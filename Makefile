@@ -8,7 +8,7 @@ CLUSTER_INSTALLED := $(VENV)/.cluster-installed
 SETUP := sandbox/src/workplace_sandbox/local/environment.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up pictures cluster test test-all test-cluster test-unit bench proof-clients proof-identity lint lock wheel clean
+.PHONY: docs docs-serve help demo up pictures cluster test test-all test-cluster test-unit bench proof-clients proof-identity lint lock wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,13 @@ test-cluster: $(CLUSTER_INSTALLED) ## run the DAGs on a cluster, and kill its pr
 test-unit: $(INSTALLED) ## run the unit tests, two at a time: no Airflow process, no browser, no clean environment
 	$(BIN)/python -m pytest tests/unit -n 2 $(ARGS)
 
+docs: $(INSTALLED) ## build the documentation site into site, strictly: a dead link is an error
+	@$(BIN)/python -c 'import mkdocs, mkdocstrings' 2>/dev/null || $(PYTHON) $(SETUP) $(VENV) --constraints constraints.txt --editable '.[dev,docs]'
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet && echo "site/index.html"
+
+docs-serve: docs ## show the documentation site while you write it
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
 bench: $(INSTALLED) ## edit and compare pathological pages, each within a second
 	$(BIN)/python benchmarks/limits.py
 
@@ -65,7 +72,7 @@ lint: $(INSTALLED) ## check style, format, types and import contracts
 
 lock: $(INSTALLED) ## update constraints.txt to the newest matching versions, and requirements.lock with their hashes
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
-	$(BIN)/python -m uv pip compile pyproject.toml sandbox/pyproject.toml --extra dev --extra celery --extra demo --extra cluster --universal --python-version 3.11 --upgrade \
+	$(BIN)/python -m uv pip compile pyproject.toml sandbox/pyproject.toml --extra dev --extra docs --extra celery --extra demo --extra cluster --universal --python-version 3.11 --upgrade \
 	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet --output-file constraints.txt
 	$(BIN)/python -m uv pip compile pyproject.toml --extra bot --extra jira --extra notices --extra reports --extra s3 --extra tableau --universal --python-version 3.11 \
 	  --constraint constraints.txt --generate-hashes \

@@ -184,6 +184,8 @@ def test_make_lists_its_targets() -> None:
         "test-all",
         "test-cluster",
         "test-unit",
+        "docs",
+        "docs-serve",
         "bench",
         "proof-clients",
         "proof-identity",
