@@ -153,10 +153,13 @@ def real_airflow(
     assert processes_of(str(work)) == []
 
 
-def copy_project(repository: Path, project: Path, more_dags: Mapping[str, str] | None = None) -> None:
+def copy_project(
+    repository: Path, project: Path, more_dags: Mapping[str, str] | None = None, retry_seconds: int = 1
+) -> None:
     """Copy the DAGs and what they read, with quick retries and without schedules.
 
     :param more_dags: file name to text of DAGs that only a test needs.
+    :param retry_seconds: delay of a retry.
     """
     for folder in ("dags", "plugins"):
         shutil.copytree(repository / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -166,16 +169,16 @@ def copy_project(repository: Path, project: Path, more_dags: Mapping[str, str] |
     unscheduled = re.sub(r"(?m)^schedule: .*", "schedule: null", catalogue)
     (project / "include" / "report_catalogue.yaml").write_text(unscheduled, "utf-8")
     for file in (project / "dags").glob("*.py"):
-        file.write_text(at_once(file.read_text("utf-8")), "utf-8")
+        file.write_text(at_once(file.read_text("utf-8"), retry_seconds), "utf-8")
     for name, text in (more_dags or {}).items():
         (project / "dags" / name).write_text(text, "utf-8")
 
 
-def at_once(text: str) -> str:
+def at_once(text: str, seconds: int = 1) -> str:
     """Rewrite a DAG file of the project: retries follow at once, and the schedule starts no runs; events still do."""
-    return re.sub(r"schedule=(CronTriggerTimetable\(.*\)|schedule),", "schedule=None,", quick_retries(text))
+    return re.sub(r"schedule=(CronTriggerTimetable\(.*\)|schedule),", "schedule=None,", quick_retries(text, seconds))
 
 
-def quick_retries(text: str) -> str:
-    """Rewrite a DAG file of the project: retries follow at once."""
-    return re.sub(r'"retry_delay": timedelta\([a-z]+=\d+\)', '"retry_delay": timedelta(seconds=1)', text)
+def quick_retries(text: str, seconds: int = 1) -> str:
+    """Rewrite a DAG file of the project: retries follow soon."""
+    return re.sub(r'"retry_delay": timedelta\([a-z]+=\d+\)', f'"retry_delay": timedelta(seconds={seconds})', text)

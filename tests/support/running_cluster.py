@@ -293,7 +293,8 @@ def running_cluster(
     :param more_dags: file name to text of DAGs that only a test needs.
     """
     project = work / "project"
-    copy_project(repository, project, more_dags)
+    # Three retries must outlast a minute without the object store; in the DAGs, they are a minute apart.
+    copy_project(repository, project, more_dags, retry_seconds=25)
     options = {**SOON, **OBSERVED, "METRICS__STATSD_PORT": str(metrics.port)}
     settings = {f"AIRFLOW__{name}": value for name, value in options.items()}
     people = {"slack-approvals": "user"}
