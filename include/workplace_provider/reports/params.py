@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from workplace_provider.common.yaml_description import closest
+from workplace_provider.common.yaml_description import closest, fields_of
 from workplace_provider.reports.placeholders import has_placeholder, render_text
 
 if TYPE_CHECKING:
@@ -296,7 +296,7 @@ def _failure_problems(definition: ReportDefinition) -> Iterator[tuple[str, _Keys
 def _strings(part: Any, keys: _Keys, kind: Any) -> Iterator[tuple[str, _Keys, Any]]:
     """Yield each text of a definition with the keys to it, and the type of the field that it is in; not those of params."""
     if isinstance(part, msgspec.Struct):
-        for field in msgspec.structs.fields(part):
+        for field in fields_of(type(part)):
             if keys or field.name != "params":
                 yield from _strings(getattr(part, field.name), (*keys, field.encode_name), field.type)
     elif isinstance(part, Mapping):

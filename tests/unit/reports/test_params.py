@@ -67,14 +67,16 @@ def context(dag: Any, **params: Any) -> Any:
 def arguments(dag: Any, task_id: str, **params: Any) -> Any:
     """Return a task with its arguments as they are when it runs."""
     task = dag.get_task(task_id).prepare_for_execution()
+    run = context(dag, **params) | {"task": task}
+    task.render_template_fields(run)
     if task._pre_execute_hook:
-        task._pre_execute_hook(context(dag, **params))
-    task.render_template_fields(context(dag, **params))
+        task._pre_execute_hook(run)
     return task
 
 
 @pytest.fixture
-def dag(tmp_path: Path) -> Any:
+def dag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "sqlite://")
     return build_dag(parse_definition(FORM, "form.yaml", "form"), tmp_path)
 
 
