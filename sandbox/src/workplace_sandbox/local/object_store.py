@@ -39,7 +39,10 @@ class Switch:
             start_response("204 No Content", [])
             return []
         if time.monotonic() < self._until:
-            start_response("503 Service Unavailable", [("Content-Type", "application/xml")])
+            # An unread body would be taken for the next request of the connection.
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(_BUSY)))]
+            start_response("503 Service Unavailable", headers)
             return [_BUSY]
         return self._application(environ, start_response)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import subprocess
 from pathlib import Path
 
@@ -22,7 +23,8 @@ def test_without_root_the_missing_packages_are_named_with_the_command(monkeypatc
 def test_a_store_that_is_switched_off_answers_503_until_the_time_is_over() -> None:
     def request(path: str, query: str = "") -> str:
         answered: list[str] = []
-        list(store({"PATH_INFO": path, "QUERY_STRING": query}, lambda status, headers: answered.append(status)))
+        environ = {"PATH_INFO": path, "QUERY_STRING": query, "wsgi.input": io.BytesIO(b"a file"), "CONTENT_LENGTH": "6"}
+        list(store(environ, lambda status, headers: answered.append(status)))
         return answered[0]
 
     def application(environ: object, start_response: object) -> list[bytes]:
