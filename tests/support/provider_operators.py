@@ -35,7 +35,8 @@ def find_operators() -> list[type[BaseOperator]]:
             classes = filter(inspect.isclass, vars(importlib.import_module(module.name)).values())
             found.update(each for each in classes if issubclass(each, BaseOperator) and each.template_fields)
     ours = (each for each in found if each.__module__.startswith(f"{workplace_provider.__name__}."))
-    ours = (each for each in ours if not each.__module__.endswith(".base"))  # base classes of operators
+    # Without the base classes of operators.
+    ours = (each for each in ours if not each.__module__.endswith(".base") and not each.__name__.startswith("_"))
     return sorted(ours, key=lambda each: each.__name__)
 
 

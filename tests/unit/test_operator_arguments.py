@@ -18,6 +18,7 @@ from workplace_provider.common.operator import WorkplaceOperator
 NOT_A_TRUTH = "perhaps"
 # Arguments that these operators need, and that are not required by their declarations.
 ALSO_REQUIRED = {
+    "ReportAnnouncementOperator": {"channel": "#general"},
     "ReviewOperator": {"subject": "Publish?"},
     "SlackPostOperator": {"channel": "#general"},
     "SlackReviewOperator": {"subject": "Publish?"},

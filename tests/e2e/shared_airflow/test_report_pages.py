@@ -90,6 +90,7 @@ def airflow(shared_airflow: RealAirflow) -> Iterator[RealAirflow]:
     api.unpause(REAL)
     yield shared_airflow
     api._call("PATCH", f"/api/v2/dags/{REAL}", {"is_paused": True})
+    shared_airflow.end_runs()  # Airflow deletes no run that has not ended
     for dag_id in ("page_sales", "page_stock", REAL):
         for run in api.runs(dag_id):
             api._call("DELETE", f"/api/v2/dags/{dag_id}/dagRuns/{quote(run['dag_run_id'], safe='')}")

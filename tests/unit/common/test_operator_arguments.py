@@ -309,6 +309,9 @@ COMPARED = {
 }
 # Their arguments are the outputs of each other: tests/dags/test_report_operators.py varies each of them.
 COMPARED |= {f"Report{name}Operator" for name in ("Announcement", "Check", "Compose", "Due", "File", "Publish")}
+# Each runs the tasks of a report of a template page: tests/dags/test_page_reports.py.
+COMPARED |= {f"{name}Operator" for name in ("AnnouncePageReport", "ComposePageReport", "FindPageReports", "PageReportGate")}
+COMPARED |= {"PublishPageReportOperator"}
 # Removes files, so no run is like the one before: tests/unit/reports/test_retention.py varies its arguments.
 COMPARED |= {"ArtifactRetentionOperator"}
 
