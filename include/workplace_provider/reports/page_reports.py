@@ -81,8 +81,8 @@ def _build(catalogue: Catalogue, path: Path, definitions: Path) -> DAG:
         find = FindPageReportsOperator(
             task_id="find",
             definitions=str(definitions),
-            day="{{ params.report_date }}",
-            only="{{ params.template_page }}",
+            day="{{ params.report_date or '' }}",
+            only="{{ params.template_page or '' }}",
             **common,
         )
 
@@ -121,7 +121,7 @@ def _make(catalogue: Catalogue, report: Any, common: dict[str, Any]) -> None:
         task_id="publish",
         composed=composed,
         answer=gate.output,
-        forced="{{ params.report_date is not none }}",
+        forced="{{ (params.report_date or '') != '' }}",
         **arguments,
     )
     AnnouncePageReportOperator(task_id="announce", composed=composed, page=publish.output, **arguments)
