@@ -14,11 +14,16 @@ from airflow.sdk import DAG, Asset, BaseOperator
 
 import workplace_provider
 from workplace_provider.common.operator import WorkplaceOperator
+from workplace_provider.reports.catalogue import Catalogue, TargetSpace
 from workplace_provider.reports.definition import PageSpec, PeriodSpec, ReportDefinition
 from workplace_provider.slack.bot import BotCommand
 
 # Arguments that an operator needs besides its template fields.
 OTHER_ARGUMENTS: dict[str, Any] = {
+    "catalogue": Catalogue(templates=["ANALYTICS"], spaces={"ANALYTICS": TargetSpace()}),
+    "definitions": "reports",
+    "folder": "include",
+    "review": "review",
     "asset": Asset("asked"),
     "command": BotCommand("sum", "adds"),
     "definition": ReportDefinition(page=PageSpec(space="ANALYTICS", title="%Y%m%d"), period=PeriodSpec(every="week")),

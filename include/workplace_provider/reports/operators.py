@@ -136,7 +136,7 @@ class ReportCheckOperator(ReportOperator):
 
     def __post_init__(self) -> None:
         """Keep the outputs of tasks, which Airflow replaces when it renders the fields."""
-        self._given_sources = dict(self.sources or {})
+        self._given_sources = self.sources
 
     def execute(self, context: Context) -> ChecksOutput:
         """Run the checks.
@@ -186,7 +186,7 @@ class ReportCheckOperator(ReportOperator):
         """
         from workplace_provider.reports.absent import AbsentSources
 
-        given = self._given_sources
+        given = dict(self._given_sources or {})
         states = source_states(context, given.values())
         failed = [name for name, output in given.items() if references_in(output).intersection(states.failed)]
         left_out = [name for name, output in given.items() if name not in failed and states.is_missing(output)]

@@ -41,13 +41,11 @@ class _PageOperator(WorkplaceOperator):
     """Base class of the operators of page reports.
 
     :param catalogue: what template pages may use
-    :param folder: folder of the catalogue, beside which its files are
     """
 
     ui_color = "#deebff"
 
     catalogue: Field[Catalogue] = option()
-    folder: Field[str] = option()
 
     def _client(self) -> ConfluenceClient:
         from workplace_provider.confluence.hooks.confluence import ConfluenceHook
@@ -60,7 +58,7 @@ class FindPageReportsOperator(_PageOperator):
 
     ::
 
-        FindPageReportsOperator(task_id="find", catalogue=catalogue, folder="include", definitions="include/reports")
+        FindPageReportsOperator(task_id="find", catalogue=catalogue, definitions="include/reports")
 
     :param definitions: folder of the reports that files define, whose pages no template page may write
     :param day: make the reports of this day's period, also if they were made
@@ -94,9 +92,11 @@ class FindPageReportsOperator(_PageOperator):
 class _PageReportOperator(_PageOperator):
     """Base class of the operators that make one report.
 
+    :param folder: folder of the catalogue, beside which its files are
     :param report: the report, as :class:`FindPageReportsOperator` returned it
     """
 
+    folder: Field[str] = option()
     report: Field[Mapping[str, Any]] = template()
     is_dry_run: Field[bool] = boolean(default=False, alias="dry_run")
 

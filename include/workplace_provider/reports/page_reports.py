@@ -77,26 +77,31 @@ def _build(catalogue: Catalogue, path: Path, definitions: Path) -> DAG:
         default_args=_default_args(catalogue),
         params=_params(),
     ) as dag:
-        common: dict[str, Any] = {"catalogue": catalogue, "folder": str(path.parent)}
         find = FindPageReportsOperator(
             task_id="find",
             definitions=str(definitions),
             day="{{ params.report_date or '' }}",
             only="{{ params.template_page or '' }}",
-            **common,
+            catalogue=catalogue,
         )
 
         @task_group(group_id="make")
         def make(report: Any) -> None:
-            _make(catalogue, report, common)
+            _make(catalogue, report, path.parent)
 
         make.expand(report=find.output)
     return dag
 
 
-def _make(catalogue: Catalogue, report: Any, common: dict[str, Any]) -> None:
+def _make(catalogue: Catalogue, report: Any, folder: Path) -> None:
     """Add the tasks of one report."""
-    arguments = {**common, "report": report, "dry_run": "{{ params.dry_run }}", "map_index_template": LABEL}
+    arguments: dict[str, Any] = {
+        "catalogue": catalogue,
+        "folder": str(folder),
+        "report": report,
+        "dry_run": "{{ params.dry_run }}",
+        "map_index_template": LABEL,
+    }
     # The pool limits the tasks that are signed in to Tableau. A mapped task has one pool for all its indexes.
     compose = ComposePageReportOperator(
         task_id="compose",

@@ -219,8 +219,9 @@ def test_the_weeks_before_by_backfill_then_this_week_twice(world: FakeWorld, mak
         ("manual__5", THIS_WEEK),
         ("manual__6", THIS_WEEK),
         ("manual__7", THIS_WEEK),
+        ("manual__8", THIS_WEEK),
     ]
-    documents = ["analytics_doc", "weekly_kpis"]
+    documents = ["analytics_doc", "weekly_kpis", "page_reports"]
     assert [made.dag_id for made in runs] == ["weekly_report"] * 4 + documents + ["identity_sync"] * 2
     assert runs[-1].title == "상담 시스템: 2 created"
     (command,) = world.created
