@@ -185,7 +185,10 @@ print(macros.workplace.report_title.__name__, pages, plugins_manager.get_import_
 
 
 def test_the_macros_and_the_pages_come_with_the_wheel(python: Path, tmp_path: Path) -> None:
-    assert run(python, tmp_path, "-c", SHOW_PLUGIN).splitlines()[-1] == "report_title ['Connect Atlassian', 'Workplace reports'] {}"
+    assert (
+        run(python, tmp_path, "-c", SHOW_PLUGIN).splitlines()[-1]
+        == "report_title ['Connect Atlassian', 'Workplace reports'] {}"
+    )
 
 
 def test_airflow_lists_the_provider(python: Path, tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ tags: [weekly]
 schedule: "0 9 * * THU"
 timezone: Asia/Seoul
 period: {every: week, weekday: thursday}
+late: {by: "10:00", notify: "#data-alarms"}
+wait_for:
+  - {tableau: 주간 지표/주간활성사용자, project: 데이터분석팀, since: "{{ period.day }}", at_most: 6h}
 
 page:
   space: ANALYTICS

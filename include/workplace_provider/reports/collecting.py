@@ -123,7 +123,7 @@ class SourceTasks:
             jql=plain(jql),
             values=self._defined(texts),
             pre_execute=skip_without_params(source.jira),
-            fields={name: plain(column) for name, column in source.fields.items()},
+            fields=plain_texts(source.fields),
             sprint=plain(source.sprint) or None,
             board=plain(source.board) or None,
             limit=source.limit,

@@ -54,6 +54,7 @@ from workplace_provider.reports.params import param_schema
 from workplace_provider.reports.reading import ReportError, parse_duration, period_rule
 from workplace_provider.reports.rhythm import BROKEN_TAG, REPORT_TAG, rhythm_of
 from workplace_provider.reports.texts import (
+    COLLECT,
     COMPOSE,
     PUBLISH,
     AnnouncementFiles,
@@ -63,11 +64,13 @@ from workplace_provider.reports.texts import (
     SourceOutputs,
     defined,
     plain,
+    plain_texts,
     skip_without_params,
 )
 
 if TYPE_CHECKING:
     from workplace_provider.common.periods import PeriodRule
+    from workplace_provider.reports.definition import FailureNotice
     from workplace_provider.reports.timetable import HolidayCronTimetable
 
 log = get_logger("workplace_provider.reports")
@@ -178,7 +181,7 @@ class _ReportDag:
             catchup=False,
             max_active_runs=1,
             tags={REPORT_TAG, *report.tags},
-            default_args=self._default_args(),
+            default_args=default_args(report.owner, report.on_failure),
             **options,
         ) as dag:
             self._tasks()
@@ -206,23 +209,6 @@ class _ReportDag:
         assert isinstance(self._rule, HolidayRule)  # noqa: S101 - for mypy
         return HolidayCronTimetable(cron, timezone=self._report.timezone, rule=self._rule)
 
-    def _default_args(self) -> dict[str, Any]:
-        arguments: dict[str, Any] = {
-            "owner": self._report.owner,
-            "retries": 3,
-            "retry_delay": timedelta(minutes=1),
-            "retry_policy": WorkplaceRetryPolicy(),
-        }
-        if notice := self._report.on_failure:
-            from workplace_provider.slack.notifications import SlackPostNotifier
-
-            # The text is a template, in which the owner is a value.
-            owner = f"\nOwner: {{{{ macros.workplace.slack_text({self._report.owner!r}) }}}}" if notice.owner else ""
-            arguments["on_failure_callback"] = SlackPostNotifier(
-                channel=plain(notice.slack), slack_conn_id=plain(notice.conn_id), text=FAILURE + owner
-            )
-        return arguments
-
     def _params(self) -> Iterator[tuple[str, Param]]:
         yield (
             "report_date",
@@ -237,15 +223,7 @@ class _ReportDag:
         for name, spec in self._report.params.items():
             schema = param_schema(spec)
             yield name, Param(schema.pop("default"), **schema)
-        yield (
-            "review",
-            Param(
-                False,
-                type="boolean",
-                title="Review",
-                description="Ask for an approval before publishing, even if no check demands it",
-            ),
-        )
+        yield "review", review_param()
         if self._report.page.rehearsal_parent:
             yield (
                 "rehearsal",
@@ -256,16 +234,13 @@ class _ReportDag:
                     description=f"Write the page under “{self._report.page.rehearsal_parent}”, and announce nothing",
                 ),
             )
-        yield (
-            "dry_run",
-            Param(False, type="boolean", title="Dry run", description="Log the changes without writing them"),
-        )
+        yield "dry_run", dry_run_param()
 
     def _tasks(self) -> None:
         report = self._report
         tasks = SourceTasks(self._rule, self._folder, report.page.space)
         waits = [self._wait(number, wait) for number, wait in enumerate(report.wait_for, 1)]
-        with TaskGroup("collect"):
+        with TaskGroup(COLLECT):
             sources = {name: tasks.make(name, source) for name, source in report.sources.items()}
         for wait, source in product(waits, sources.values()):
             source.trigger_rule = TriggerRule.NONE_FAILED  # a wait is skipped if its view was emptied in the form
@@ -279,12 +254,11 @@ class _ReportDag:
             trigger_rule="none_failed" if report.if_source_fails == "fail" else "all_done",
         )
         checks: Any = check.output
-        self._source_ids = {name: task.task_id for name, task in sources.items()}
         compose = ReportComposeOperator(
             task_id=COMPOSE,
             definition=report,
-            sources=SourceOutputs(self._source_ids),
-            rhythm=rhythm_of(report, self._rule).as_dict(),
+            sources=SourceOutputs(report.sources),
+            rhythm=plain_texts(rhythm_of(report, self._rule).as_dict()),
             checks=checks["results"],
             failed=checks["failed"],
             left_out=checks["left_out"],
@@ -320,7 +294,7 @@ class _ReportDag:
             since=defined(wait.since, self._rule),
             timeout=parse_duration(wait.at_most).total_seconds(),
             deferrable=True,
-            tableau_conn_id=wait.conn_id,
+            tableau_conn_id=plain(wait.conn_id),
         )
 
     def _texts(self) -> dict[str, Any]:
@@ -353,7 +327,7 @@ class _ReportDag:
             "task_id": "review",
             "subject": _SUBJECT,
             "body": _REVIEW,
-            "reviewers": [plain(name) for name in rule.by],
+            "reviewers": plain_texts(rule.by),
             "enabled": f"{{{{ ti.xcom_pull('{COMPOSE}')['needs_review'] }}}}",
             "response_timeout": parse_duration(rule.within),
             "defaults": "Reject" if rule.otherwise == "skip" else None,
@@ -389,9 +363,7 @@ class _ReportDag:
             channel=defined(announcement.slack, self._rule),
             pre_execute=skip_without_params(announcement.slack),
             text=AnnouncementText(announcement.text, self._rule, slack_text, changes=announcement.changes, number=number),
-            files=AnnouncementFiles({name: self._source_ids[name] for name in announcement.files})
-            if announcement.files
-            else None,
+            files=AnnouncementFiles(announcement.files) if announcement.files else None,
             file_limit=announcement.file_limit,
             enabled=f"{{{{ not ({quiet}) }}}}",
             slack_conn_id=plain(announcement.conn_id),
@@ -409,7 +381,41 @@ class _ReportDag:
         return f"### {_cell(report.name or report.id)}\n\n{_cell(report.description)}\n\n| | |\n|---|---|\n{table}\n"
 
 
-FAILURE: Final = (
+def default_args(owner: str, notice: FailureNotice | None) -> dict[str, Any]:
+    """Return the arguments of all tasks of a report: retries, and the alarm when one fails for good."""
+    arguments: dict[str, Any] = {
+        "owner": owner,
+        "retries": 3,
+        "retry_delay": timedelta(minutes=1),
+        "retry_policy": WorkplaceRetryPolicy(),
+    }
+    if notice:
+        from workplace_provider.slack.notifications import SlackPostNotifier
+
+        # The text is a template, in which the owner is a value.
+        named = f"\nOwner: {{{{ macros.workplace.slack_text({owner!r}) }}}}" if notice.owner else ""
+        arguments["on_failure_callback"] = SlackPostNotifier(
+            channel=plain(notice.slack), slack_conn_id=plain(notice.conn_id), text=_FAILURE + named
+        )
+    return arguments
+
+
+def review_param() -> Param:
+    """Return the field of the form that asks for a review."""
+    return Param(
+        False,
+        type="boolean",
+        title="Review",
+        description="Ask for an approval before publishing, even if no check demands it",
+    )
+
+
+def dry_run_param() -> Param:
+    """Return the field of the form for a run that writes nothing."""
+    return Param(False, type="boolean", title="Dry run", description="Log the changes without writing them")
+
+
+_FAILURE: Final = (
     ":rotating_light: *{{ dag.dag_id }}* {{ ti.task_id }} failed: {{ macros.workplace.slack_text(exception or '') }}"
 )
 _SUBJECT: Final = f"Publish “{{{{ ti.xcom_pull('{COMPOSE}')['title'] }}}}”?"

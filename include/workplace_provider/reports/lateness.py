@@ -94,7 +94,8 @@ class ReportLateNotifier(SlackPostNotifier):
     :param zone: time zone of the DAG
     """
 
-    template_fields: Sequence[str] = ("slack_conn_id", "channel", "text", "key")
+    # Channel and connection are texts of the definition, which are never rendered.
+    template_fields: Sequence[str] = ("text", "key")
 
     def __init__(self, *, report: str, zone: str, **kwargs: Any) -> None:
         super().__init__(text=_TEXT, key="late {{ dag_run.dag_id }} {{ dag_run.dag_run_id }}", **kwargs)

@@ -37,6 +37,7 @@ from workplace_provider.reports.placeholders import PeriodView, period_title
 from workplace_provider.reports.placing import wanted_place
 from workplace_provider.reports.reading import ReportError, columns_of, key_text, period_rule
 from workplace_provider.reports.row_lines import columns_in
+from workplace_provider.reports.texts import source_task
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client import ConfluenceClient
@@ -265,7 +266,7 @@ class SourceColumns:
     def _columns(self, name: str) -> list[str]:
         """Return the columns of a source, from the latest period of which it has rows; none without rows."""
         for ago in range(PERIODS):
-            output = self._run(ago).run(f"collect.{name}")
+            output = self._run(ago).run(source_task(name))
             if output is None:  # left out, because a param is empty
                 return []
             content = source_content(self.definition.sources[name], output)

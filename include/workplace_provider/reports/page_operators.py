@@ -23,7 +23,7 @@ from workplace_provider.common.outgoing import markdown_code
 from workplace_provider.confluence.operators.page_result import PageLink
 from workplace_provider.reports.local_run import LocalRun, LocalTaskError
 from workplace_provider.reports.reading import ReportError
-from workplace_provider.reports.texts import COMPOSE, PUBLISH
+from workplace_provider.reports.texts import COMPOSE, PUBLISH, source_task
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Context
@@ -259,7 +259,7 @@ class ComposePageReportOperator(_PageReportOperator):
             "report": self.report["report"],
             "period": self.report["period"],
             "digest": report.digest,
-            "files": {f"collect.{name}": local.outputs[f"collect.{name}"] for name in sorted(shared)},
+            "files": {task: local.outputs[task] for task in map(source_task, sorted(shared))},
             "subject": f"Publish “{composed['title']}”?",
             "question": _question(composed),
         }

@@ -10,19 +10,17 @@ The flow of a run: ``find``, and then for each report that is due ``make.compose
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pendulum
 from airflow.sdk import DAG, Param, task_group
 
-from workplace_provider.common import WorkplaceRetryPolicy
 from workplace_provider.common.schedules import cron_timetable
 from workplace_provider.confluence.operators import ReviewOperator
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.reports.catalogue import Catalogue, read_catalogue
-from workplace_provider.reports.factory import FAILURE, FIRST_DAY, broken_dag
+from workplace_provider.reports.factory import FIRST_DAY, broken_dag, default_args, dry_run_param, review_param
 from workplace_provider.reports.page_operators import (
     AnnouncePageReportOperator,
     ComposePageReportOperator,
@@ -31,6 +29,7 @@ from workplace_provider.reports.page_operators import (
     PublishPageReportOperator,
 )
 from workplace_provider.reports.reading import ReportError, parse_duration
+from workplace_provider.reports.texts import plain_texts
 from workplace_provider.tableau.operators.base import POOL
 
 log = get_logger("workplace_provider.reports")
@@ -74,7 +73,7 @@ def _build(catalogue: Catalogue, path: Path, definitions: Path) -> DAG:
         catchup=False,
         max_active_runs=1,
         tags={"page reports", "confluence"},
-        default_args=_default_args(catalogue),
+        default_args=default_args(catalogue.owner, catalogue.on_failure),
         params=_params(),
     ) as dag:
         find = FindPageReportsOperator(
@@ -115,7 +114,7 @@ def _make(catalogue: Catalogue, report: Any, folder: Path) -> None:
         task_id="review",
         subject=composed["subject"],
         body=composed["question"],
-        reviewers=list(rule.by),
+        reviewers=plain_texts(rule.by),
         enabled=composed["needs_review"],
         response_timeout=parse_duration(rule.within),
         defaults="Reject" if rule.otherwise == "skip" else None,
@@ -131,23 +130,6 @@ def _make(catalogue: Catalogue, report: Any, folder: Path) -> None:
     )
     AnnouncePageReportOperator(task_id="announce", composed=composed, page=publish.output, **arguments)
     compose >> review >> gate
-
-
-def _default_args(catalogue: Catalogue) -> dict[str, Any]:
-    arguments: dict[str, Any] = {
-        "owner": catalogue.owner,
-        "retries": 3,
-        "retry_delay": timedelta(minutes=1),
-        "retry_policy": WorkplaceRetryPolicy(),
-    }
-    if notice := catalogue.on_failure:
-        from workplace_provider.slack.notifications import SlackPostNotifier
-
-        owner = f"\nOwner: {catalogue.owner}" if notice.owner else ""
-        arguments["on_failure_callback"] = SlackPostNotifier(
-            channel=notice.slack, slack_conn_id=notice.conn_id, text=FAILURE + owner
-        )
-    return arguments
 
 
 def _params() -> dict[str, Param]:
@@ -166,11 +148,6 @@ def _params() -> dict[str, Param]:
             title="Template page",
             description="Id of the template page, to make only its report. Leave empty to make all",
         ),
-        "review": Param(
-            False,
-            type="boolean",
-            title="Review",
-            description="Ask for an approval before publishing, even if no check demands it",
-        ),
-        "dry_run": Param(False, type="boolean", title="Dry run", description="Log the changes without writing them"),
+        "review": review_param(),
+        "dry_run": dry_run_param(),
     }

@@ -28,9 +28,17 @@ LONGEST_LINE: Final = 300
 LONGEST_QUESTION: Final = 2_400
 """Most characters of a question in Slack, whose blocks have at most 3,000."""
 
-PUBLISH: str = "publish"
+COLLECT: Final = "collect"
+"""Group of the tasks that read the sources."""
+
+COMPOSE: Final = "compose"
+PUBLISH: Final = "publish"
 _FILE_NAME: Final = re.compile(r"\.\w+$")
-COMPOSE: str = "compose"
+
+
+def source_task(name: str) -> str:
+    """Return the id of the task that reads a source."""
+    return f"{COLLECT}.{name}"
 
 
 def period_of(context: Mapping[str, Any], rule: PeriodRule) -> Period:
@@ -124,15 +132,15 @@ class SkipWithoutParams:
 
 
 class SourceOutputs(ResolveMixin):
-    """The outputs of tasks that ran before, with ``None`` for one that failed or was skipped.
+    """The outputs of the tasks of sources, with ``None`` for one that failed or was skipped.
 
     Unlike the outputs themselves, they do not make the task depend on the tasks, so that it runs without some of them.
 
-    :param task_ids: ids of the tasks by name
+    :param names: names of the sources
     """
 
-    def __init__(self, task_ids: Mapping[str, str]) -> None:
-        self.task_ids = dict(task_ids)
+    def __init__(self, names: Iterable[str]) -> None:
+        self.task_ids = {name: source_task(name) for name in names}
 
     def iter_references(self) -> Iterable[tuple[Operator, str]]:
         """Return no outputs of tasks."""
@@ -288,7 +296,9 @@ def plain(text: str) -> Any:
 
 
 def plain_texts(value: Any) -> Any:
-    """Return a text, or a list with texts, that Airflow must not render; another value unchanged."""
+    """Return a text, or a list or mapping with texts, that Airflow must not render; another value unchanged."""
+    if isinstance(value, Mapping):
+        return {name: plain_texts(item) for name, item in value.items()}
     if isinstance(value, list):
         return [plain_texts(item) for item in value]
     return plain(value) if isinstance(value, str) else value

@@ -16,6 +16,7 @@ from support.complete_definition import COMPLETE, complete_folder
 from workplace_provider.common.outgoing import markdown_code, slack_link, slack_text
 from workplace_provider.reports import build_dag
 from workplace_provider.reports.definition import ReportDefinition
+from workplace_provider.reports.lateness import ReportLateNotifier
 from workplace_provider.reports.reading import ReportError, is_template, parse_definition
 
 HOSTILE = "{{ 7*7 }} {{ conn.x.password }} {{ var.value.x }} {% if 1 %}yes{% endif %} {# gone #}"
@@ -96,8 +97,16 @@ def rendered(definition: ReportDefinition, folder: Path) -> dict[str, str]:
     dag = build_dag(definition, folder)
     notifier: Any = dag.default_args["on_failure_callback"]
     notifier.render_template_fields({**context(dag.tasks[0]), "exception": HOSTILE})
-    for name in notifier.template_fields:
-        fields[f"on_failure.{name}"] = repr(getattr(notifier, name))
+    (alert,) = dag.deadline
+    late = ReportLateNotifier(**alert.callback.kwargs)
+    deadline: Any = {
+        "dag_run": {"dag_id": "weekly", "dag_run_id": "manual"},
+        "deadline": {"deadline_time": "2026-11-26T01:00:00Z"},
+    }
+    late.render_template_fields(deadline)
+    for alarm, its_fields in {"on_failure": notifier, "late": late}.items():
+        for name in {*its_fields.template_fields, "slack_conn_id", "channel"}:
+            fields[f"{alarm}.{name}"] = repr(getattr(its_fields, name))
     for task in dag.tasks:
         task.render_template_fields(context(task))
         for name in task.template_fields:
@@ -116,7 +125,13 @@ def test_no_text_of_a_definition_is_evaluated(complete: ReportDefinition, folder
         found |= {f"{path} in {name}": field for name, field in fields.items() if any(text in field for text in EVALUATED)}
         reached |= {path for field in fields.values() if "7*7" in field}
     assert sorted(found) == []
-    assert reached >= {".page.space", ".review.channel", ".sources.issues.fields.key"}
+    assert reached >= {
+        ".page.space",
+        ".review.channel",
+        ".sources.issues.fields.key",
+        ".wait_for[0].conn_id",
+        ".late.notify",
+    }
 
 
 def test_a_template_knows_the_period_the_form_and_the_page_only(complete: ReportDefinition) -> None:
