@@ -154,19 +154,15 @@ def _preview(options: argparse.Namespace) -> int:
     from airflow.sdk import ObjectStoragePath
 
     from workplace_provider.common.artifact_store import ArtifactStore
-    from workplace_provider.reports.base import ReportOperator
-    from workplace_provider.reports.local_run import LocalRun, artifacts_in
+    from workplace_provider.reports.local_run import LocalRun, artifacts_in, read_manifests_from
     from workplace_provider.reports.texts import COMPOSE
 
     definition = read_definition(options.file)
     dag = _build(definition, options.file)
     options.out.mkdir(parents=True, exist_ok=True)
     # The manifests of earlier periods are read where runs have written them. All files are written to a temporary folder.
-    published = ArtifactStore().base
+    read_manifests_from(dag, ArtifactStore().base)
     with TemporaryDirectory() as work, artifacts_in(work):
-        for task in dag.tasks:
-            if isinstance(task, ReportOperator):
-                task.manifest_base = published
         params = {"report_date": options.date} if options.date else {}
         composed = LocalRun(dag, datetime.now(UTC), params).run(COMPOSE)
         preview = ObjectStoragePath(composed["preview"]["uri"]).read_text(encoding="utf-8")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import getpass
-import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from workplace_provider.reports.manifest import Announcement, ManifestStore
 
 FOLDER: Final = Path("include/reports")
-_SETTING: Final = "AIRFLOW__WORKPLACE__ARTIFACTS_PATH"
-_DEFAULT_CONNECTION: Final = "confluence_default"
 
 
 def add_actions(actions: Any) -> None:
@@ -71,6 +68,7 @@ def withdraw(options: argparse.Namespace) -> int:
 def republish(options: argparse.Namespace) -> int:
     """Republish a report."""
     from workplace_provider.common.artifact_store import ArtifactStore
+    from workplace_provider.reports.local_run import artifacts_in
     from workplace_provider.reports.manifest import manifests_of
 
     path = _path(options.report)
@@ -79,7 +77,7 @@ def republish(options: argparse.Namespace) -> int:
     store = ArtifactStore()
     corrector = _corrector(options, manifests_of(definition, store), period.label)
     corrector.manifest()  # before the sources are read
-    with _artifacts_elsewhere(), _client(corrector) as client:
+    with TemporaryDirectory() as work, artifacts_in(work), _client(corrector) as client:
         content = _new_content(definition, path, period, store, approved=options.approve)
         _print(corrector.republish(client, content), "republished", corrector)
     return 0
@@ -125,26 +123,11 @@ def _client(corrector: Corrector) -> Iterator[ConfluenceClient]:
     from workplace_provider.http.errors import WorkplaceError
 
     try:
-        hook = ConfluenceHook(corrector.manifest().page.conn_id or _DEFAULT_CONNECTION)
+        hook = ConfluenceHook(corrector.manifest().page.conn_id or ConfluenceHook.default_conn_name)
         with closing(hook.client):
             yield hook.client
     except (WorkplaceError, ValueError) as error:
         raise error if isinstance(error, ReportError) else ReportError(str(error)) from error
-
-
-@contextmanager
-def _artifacts_elsewhere() -> Iterator[None]:
-    """Let tasks write their files to a temporary folder."""
-    before = os.environ.get(_SETTING)
-    with TemporaryDirectory() as work:
-        os.environ[_SETTING] = f"file://{work}"
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ[_SETTING]
-            else:
-                os.environ[_SETTING] = before
 
 
 def _new_content(
@@ -154,19 +137,15 @@ def _new_content(
     from workplace_provider.common.artifacts import as_artifacts
     from workplace_provider.confluence.operators.base import uploads_of
     from workplace_provider.confluence.pages.edits import from_dicts
-    from workplace_provider.reports.base import ReportOperator
     from workplace_provider.reports.corrections import NewContent
     from workplace_provider.reports.factory import build_dag
-    from workplace_provider.reports.local_run import LocalRun
+    from workplace_provider.reports.local_run import LocalRun, read_manifests_from
     from workplace_provider.reports.operators import ReportComposeOperator
     from workplace_provider.reports.pages import as_labels
     from workplace_provider.reports.texts import COMPOSE
 
     dag = build_dag(definition, path.parent)
-    # Manifests are read where runs have written them.
-    for task in dag.tasks:
-        if isinstance(task, ReportOperator):
-            task.manifest_base = store.base
+    read_manifests_from(dag, store.base)
     now = datetime.combine(period.day, dt.time(12), UTC)
     compose, context = LocalRun(dag, now, {"report_date": period.day.isoformat()}).prepare(COMPOSE)
     assert isinstance(compose, ReportComposeOperator)  # noqa: S101 - for mypy

@@ -14,6 +14,7 @@ from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowSkipException
 
+from workplace_provider.reports.base import ReportOperator
 from workplace_provider.reports.reading import ReportError
 
 if TYPE_CHECKING:
@@ -34,6 +35,13 @@ def artifacts_in(folder: str) -> Iterator[None]:
         del os.environ[_ARTIFACTS]
         if before is not None:
             os.environ[_ARTIFACTS] = before
+
+
+def read_manifests_from(dag: DAG, base: str) -> None:
+    """Let a report's tasks read the manifests where runs have written them, while their own files are elsewhere."""
+    for task in dag.tasks:
+        if isinstance(task, ReportOperator):
+            task.manifest_base = base
 
 
 class LocalTaskError(ReportError):
