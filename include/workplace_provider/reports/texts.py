@@ -46,7 +46,22 @@ def period_of(context: Mapping[str, Any], rule: PeriodRule) -> Period:
     return rule.at(report_day(context))
 
 
-class DefinedText(ResolveMixin):
+class _InTask(ResolveMixin):
+    """Base class of arguments that get their value in the task. They name no outputs of tasks in the DAG."""
+
+    def iter_references(self) -> Iterable[tuple[Operator, str]]:
+        """Return no outputs of tasks."""
+        return ()
+
+    def serialize(self) -> Any:
+        """Return the argument as the serialized DAG shows it."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return str(self.serialize())
+
+
+class DefinedText(_InTask):
     """A text with placeholders.
 
     Unlike a template of Airflow it knows neither Variables nor connections, and its values are not rendered again.
@@ -61,10 +76,6 @@ class DefinedText(ResolveMixin):
         self._rule = rule
         self._escape = escape
 
-    def iter_references(self) -> Iterable[tuple[Operator, str]]:
-        """Return no outputs of tasks."""
-        return ()
-
     def resolve(self, context: Context) -> str:
         """Return the text with its values."""
         with fail_on_permanent_error("the report"):
@@ -74,11 +85,8 @@ class DefinedText(ResolveMixin):
         """Return the text as the serialized DAG shows it."""
         return self.text
 
-    def __repr__(self) -> str:
-        return self.text
 
-
-class DefinedValue(ResolveMixin):
+class DefinedValue(_InTask):
     """A text, list or mapping with placeholders, in which the value of a param keeps its type.
 
     :param value: the value
@@ -95,10 +103,6 @@ class DefinedValue(ResolveMixin):
         self._keep_empty = keep_empty
         self._convert = convert
 
-    def iter_references(self) -> Iterable[tuple[Operator, str]]:
-        """Return no outputs of tasks."""
-        return ()
-
     def resolve(self, context: Context) -> Any:
         """Return the value with its placeholders filled."""
         with fail_on_permanent_error("the report"):
@@ -108,9 +112,6 @@ class DefinedValue(ResolveMixin):
     def serialize(self) -> Any:
         """Return the value as the serialized DAG shows it."""
         return self.value
-
-    def __repr__(self) -> str:
-        return str(self.value)
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class SkipWithoutParams:
             raise AirflowSkipException(f"left out, because {', '.join(used_params(self.value))} is empty in the form")
 
 
-class SourceOutputs(ResolveMixin):
+class SourceOutputs(_InTask):
     """The outputs of the tasks of sources, with ``None`` for one that failed or was skipped.
 
     Unlike the outputs themselves, they do not make the task depend on the tasks, so that it runs without some of them.
@@ -142,10 +143,6 @@ class SourceOutputs(ResolveMixin):
     def __init__(self, names: Iterable[str]) -> None:
         self.task_ids = {name: source_task(name) for name in names}
 
-    def iter_references(self) -> Iterable[tuple[Operator, str]]:
-        """Return no outputs of tasks."""
-        return ()
-
     def resolve(self, context: Context) -> dict[str, Any]:
         """Return the outputs by name."""
         pull = context["ti"].xcom_pull
@@ -154,9 +151,6 @@ class SourceOutputs(ResolveMixin):
     def serialize(self) -> dict[str, str]:
         """Return the ids of the tasks as the serialized DAG shows them."""
         return self.task_ids
-
-    def __repr__(self) -> str:
-        return str(self.task_ids)
 
 
 class AnnouncementFiles(SourceOutputs):
@@ -192,12 +186,8 @@ class AnnouncementText(DefinedText):
         return "\n".join(lines)
 
 
-class ReviewText(ResolveMixin):
+class ReviewText(_InTask):
     """The question to the reviewers in Slack: title, reasons, changes. It is short; Airflow shows the whole."""
-
-    def iter_references(self) -> Iterable[tuple[Operator, str]]:
-        """Return no outputs of tasks."""
-        return ()
 
     def resolve(self, context: Context) -> str:
         """Return the message in mrkdwn."""
@@ -218,11 +208,8 @@ class ReviewText(ResolveMixin):
         """Return a name for the text in the serialized DAG."""
         return "title, reasons and changes"
 
-    def __repr__(self) -> str:
-        return self.serialize()
 
-
-class FileText(ResolveMixin):
+class FileText(_InTask):
     """The text of a file beside the definition, read when the task runs, and not rendered.
 
     :param name: path of the file, relative to the folder of the definitions or its parent
@@ -230,10 +217,6 @@ class FileText(ResolveMixin):
 
     def __init__(self, name: str) -> None:
         self.name = name
-
-    def iter_references(self) -> Iterable[tuple[Operator, str]]:
-        """Return no outputs of tasks."""
-        return ()
 
     def resolve(self, context: Context) -> str:
         """Return the content of the file."""
@@ -244,9 +227,6 @@ class FileText(ResolveMixin):
 
     def serialize(self) -> str:
         """Return the name of the file as the serialized DAG shows it."""
-        return self.name
-
-    def __repr__(self) -> str:
         return self.name
 
 
