@@ -104,6 +104,11 @@ def _parse(text: str) -> Any:
         return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
 
 
+def key_text(keys: Sequence[Any]) -> str:
+    """Return a path to a place in a file as people write it, such as ``checks[0].source``."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
+
+
 def line_of(plain: Any, *keys: Any) -> str:
     """Return the position of a key, such as ``, line 4``, by the path of keys to it; empty if it is unknown."""
     line = None

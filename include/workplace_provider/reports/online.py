@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.common.yaml_description import closest, line_of
+from workplace_provider.common.yaml_description import closest, key_text, line_of
 from workplace_provider.confluence.publishing.current import find_current
 from workplace_provider.confluence.publishing.parents import find_parent
 from workplace_provider.http.errors import NotFound, WorkplaceError
@@ -35,7 +35,7 @@ from workplace_provider.reports.local_run import LocalRun, artifacts_in
 from workplace_provider.reports.params import default_values, render_value
 from workplace_provider.reports.placeholders import PeriodView, period_title
 from workplace_provider.reports.placing import wanted_place
-from workplace_provider.reports.reading import ReportError, columns_of, key_text, period_rule
+from workplace_provider.reports.reading import ReportError, columns_of, period_rule
 from workplace_provider.reports.row_lines import columns_in
 from workplace_provider.reports.texts import source_task
 

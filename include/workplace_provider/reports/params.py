@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from workplace_provider.common.yaml_description import closest, fields_of
+from workplace_provider.common.yaml_description import closest, fields_of, key_text
 from workplace_provider.reports.placeholders import has_placeholder, render_text
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _spec_problems(name: Any, spec: ParamSpec) -> Iterator[str]:
             yield f"{where} is required and has no default; a scheduled run would have no value. Add a default"
     elif not _fits(spec):
         yield f"{where}.default is {spec.default!r}; it must be {_DEFAULTS[spec.type]}"
-    elif any(has_placeholder(text) for text in _texts(spec.default)):
+    elif any(has_placeholder(text) for text in texts_in(spec.default)):
         yield f"{where}.default has a placeholder; a value of the form is data, and is not filled"
 
 
@@ -251,7 +251,7 @@ def _is_date(text: str) -> bool:
 def _use_problems(definition: ReportDefinition, text: str, keys: _Keys, kind: Any) -> Iterator[str]:
     from workplace_provider.reports.definition import Query, is_template
 
-    where = _path(keys)
+    where = key_text(keys)
     if kind is None or not is_template(kind):
         yield (
             f"{where} has a placeholder of a param, and takes none: the person who triggers a run must not choose it."
@@ -320,7 +320,7 @@ def _wanted(keys: _Keys) -> str:
 
 
 def _wrong_kind(text: str, keys: _Keys, wanted: str) -> str:
-    return f"{_path(keys)} is {text!r}; it must be a {wanted}, or the placeholder of a param of the type {wanted}"
+    return f"{key_text(keys)} is {text!r}; it must be a {wanted}, or the placeholder of a param of the type {wanted}"
 
 
 def _allows_list(kind: Any) -> bool:
@@ -328,13 +328,10 @@ def _allows_list(kind: Any) -> bool:
     return getattr(kind, "__origin__", None) is list or any(_allows_list(part) for part in arguments)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield the texts in a value: a text, or the texts of a list or mapping."""
     if isinstance(value, str):
         yield value
     items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     for item in items:
-        yield from _texts(item)
-
-
-def _path(keys: _Keys) -> str:
-    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
+        yield from texts_in(item)

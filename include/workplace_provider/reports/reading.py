@@ -25,6 +25,7 @@ from workplace_provider.common.yaml_description import (
     converted,
     fields_of,
     first_line,
+    key_text,
     line_of,
     read_yaml_text,
 )
@@ -52,7 +53,7 @@ from workplace_provider.reports.definition import (
     TextFill,
     is_template,
 )
-from workplace_provider.reports.params import param_problems
+from workplace_provider.reports.params import param_problems, texts_in
 from workplace_provider.reports.placeholders import check_text, period_title
 
 MOST_SOURCES: Final = 200
@@ -537,7 +538,7 @@ def texts_of(part: Any, keys: tuple[Any, ...] = ()) -> Iterator[tuple[str, Colle
             value = getattr(part, field.name)
             path = (*keys, field.encode_name)
             if is_template(field.type):
-                yield from ((text, _names_in(path), path, field.type == Query) for text in _strings(value))
+                yield from ((text, _names_in(path), path, field.type == Query) for text in texts_in(value))
             else:
                 yield from texts_of(value, path)
     elif isinstance(part, dict):
@@ -548,30 +549,11 @@ def texts_of(part: Any, keys: tuple[Any, ...] = ()) -> Iterator[tuple[str, Colle
             yield from texts_of(value, (*keys, number))
 
 
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
-
-
 def _names_in(keys: Sequence[Any]) -> Collection[str]:
     # The person who triggers a run fills in its params, and must not choose a file.
     if keys[0] == "sources" and keys[-1] == "file":
         return ("period",)
     return _PUBLISHED if keys[0] == "announce" else _EVERYWHERE
-
-
-def key_text(keys: Sequence[Any]) -> str:
-    """Return a path to a place in a definition as people write it, such as ``checks[0].source``."""
-    text = ""
-    for key in keys:
-        text += f"[{key}]" if isinstance(key, int) else f".{key}"
-    return text.removeprefix(".")
 
 
 def _as_list(value: str | list[str]) -> list[str]:
