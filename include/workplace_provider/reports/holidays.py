@@ -67,6 +67,10 @@ class HolidayRule(PeriodRule):
             return MovedPeriod(self, planned.day, planned, is_skipped=True)
         return MovedPeriod(self, day, planned)
 
+    def run_day(self, day: dt.date, period: Period) -> dt.date:
+        """Return the day of a run that was planned for a day: it moves, too, but not before the report day."""
+        return max(self.working_day(day), period.day)
+
     @property
     def _step(self) -> int:
         return 1 if self.move == "next" else -1
@@ -119,17 +123,25 @@ def _next_report(rule: HolidayRule, planned: Period, step: int) -> MovedPeriod:
     raise ValueError(f"every report day is a public holiday of {rule.calendar}; choose another day")
 
 
+def planned(period: Period) -> Period:
+    """Return a period without regard to holidays."""
+    return period.planned if isinstance(period, MovedPeriod) else period
+
+
+def is_skipped(period: Period) -> bool:
+    """Return whether a period has no report because of a holiday."""
+    return isinstance(period, MovedPeriod) and period.is_skipped
+
+
 def skip_reason(period: Period) -> str:
     """Return why a period has no report; empty if it has one."""
-    if isinstance(period, MovedPeriod) and period.is_skipped:
-        rule = period.rule
-        assert isinstance(rule, HolidayRule)  # noqa: S101 - for mypy
-        name = holiday_calendar(rule.calendar).get(period.planned_day) or "a holiday"
-        rest = "" if rule.move == "skip" else ", and there is no working day until the neighbouring report day"
-        return (
-            f"There is no report for {period.label}: its report day {period.planned_day} is {name} in {rule.calendar}{rest}"
-        )
-    return ""
+    if not is_skipped(period):
+        return ""
+    rule = period.rule
+    assert isinstance(rule, HolidayRule)  # noqa: S101 - for mypy
+    name = holiday_calendar(rule.calendar).get(period.planned_day) or "a holiday"
+    rest = "" if rule.move == "skip" else ", and there is no working day until the neighbouring report day"
+    return f"There is no report for {period.label}: its report day {period.planned_day} is {name} in {rule.calendar}{rest}"
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from workplace_provider.common.periods import PeriodRule
-from workplace_provider.reports.holidays import HolidayRule, MovedPeriod
+from workplace_provider.reports.holidays import HolidayRule, is_skipped, planned
 
 if TYPE_CHECKING:
     from workplace_provider.common.periods import Period
@@ -76,21 +76,16 @@ class Rhythm:
         :param period: the newest period
         :param skip: number of the newest periods to leave out
         """
-        rule = self.rule
-        planned = self._without_holidays.at(period.planned_day)
         with suppress(ValueError):  # before the year 1900
             for number in range(skip, skip + count):
-                earlier = planned.shift(-number)
-                yield rule.moved(earlier) if isinstance(rule, HolidayRule) else earlier
+                yield self._moved(planned(period).shift(-number))
 
     def next(self, period: Period) -> Period:
         """Return the period after one, also if it has no report."""
-        rule, planned = self.rule, self._without_holidays.at(period.planned_day).shift(1)
-        return rule.moved(planned) if isinstance(rule, HolidayRule) else planned
+        return self._moved(planned(period).shift(1))
 
-    @property
-    def _without_holidays(self) -> PeriodRule:
-        return PeriodRule(self.rule.every, self.rule.weekday, self.rule.day, self.rule.fiscal_start)
+    def _moved(self, period: Period) -> Period:
+        return self.rule.moved(period) if isinstance(self.rule, HolidayRule) else period
 
     def late_from(self, period: Period) -> dt.datetime | None:
         """Return the time from which a period without a page is late; ``None`` if no time starts its run."""
@@ -107,17 +102,15 @@ class Rhythm:
         """Return the first time of the schedule for a period: until the report day of the next one."""
         from croniter import croniter
 
-        if not self.cron or (isinstance(period, MovedPeriod) and period.is_skipped):
+        if not self.cron or is_skipped(period):
             return None
         # Without a zone, as the hands of a clock: a schedule at nine is at nine in winter and in summer.
-        planned = self._without_holidays.at(period.planned_day)
-        begin = dt.datetime.combine(planned.day, dt.time())
+        begin = dt.datetime.combine(period.planned_day, dt.time())
         due: dt.datetime = croniter(self.cron, begin - dt.timedelta(seconds=1)).get_next(dt.datetime)
-        if due.date() >= planned.shift(1).day:
+        if due.date() >= planned(period).shift(1).day:
             return None
         if isinstance(self.rule, HolidayRule):
-            # As the timetable: the run moves with the report, and is not before it.
-            due = dt.datetime.combine(max(self.rule.working_day(due.date()), period.day), due.time())
+            due = dt.datetime.combine(self.rule.run_day(due.date(), period), due.time())
         return due.replace(tzinfo=ZoneInfo(self.zone))
 
 

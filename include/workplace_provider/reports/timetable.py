@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.timetables.trigger import CronTriggerTimetable
@@ -55,20 +56,8 @@ class HolidayCronTimetable(CronTriggerTimetable):
 
     def serialize(self) -> dict[str, Any]:
         """Return the timetable as plain data."""
-        rule = self._rule
         data = super().serialize()
-        return {
-            "expression": data["expression"],
-            "timezone": data["timezone"],
-            "rule": {
-                "every": rule.every,
-                "weekday": rule.weekday,
-                "day": rule.day,
-                "fiscal_start": rule.fiscal_start,
-                "calendar": rule.calendar,
-                "move": rule.move,
-            },
-        }
+        return {"expression": data["expression"], "timezone": data["timezone"], "rule": asdict(self._rule)}
 
     def _get_next(self, current: DateTime) -> DateTime:
         # Moves keep the order of runs, so the first moved run after a time is the next.
@@ -97,8 +86,7 @@ class HolidayCronTimetable(CronTriggerTimetable):
         period = rule.moved(PeriodRule.at(rule, day))
         if period.is_skipped:
             return None
-        # A run on another day than the report day moves, too, but not before the report day.
-        target = max(rule.working_day(day), period.day)
+        target = rule.run_day(day, period)
         if target == day:
             return planned
         return convert_to_utc(make_aware(dt.datetime.combine(target, local.time()), self._timezone))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from workplace_provider.common.report_date import report_day
+from workplace_provider.reports.holidays import is_skipped
 
 if TYPE_CHECKING:
     from workplace_provider.common.periods import Period
@@ -198,7 +199,7 @@ def _cell(rhythm: Rhythm, period: Period, runs: Sequence[Run], now: dt.datetime)
 
 def _state_without_run(rhythm: Rhythm, period: Period, now: dt.datetime) -> State:
     current = rhythm.current(now)
-    if getattr(period, "is_skipped", False):
+    if is_skipped(period):
         return State.HOLIDAY
     if period.label < current.label:
         return State.MISSING
