@@ -5,6 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import Asset, CronTriggerTimetable
+from airflow.sdk.exceptions import AirflowTimetableInvalid
 
 
 def check_zone(zone: str) -> None:
@@ -21,10 +22,13 @@ def check_zone(zone: str) -> None:
 def cron_timetable(cron: str, zone: str) -> CronTriggerTimetable:
     """Return the timetable of a cron expression, checked: Airflow finds a wrong one only when it stores the DAG.
 
-    :raises AirflowTimetableInvalid: the expression is invalid
+    :raises ValueError: the expression is invalid; with the value and an example
     """
     timetable = CronTriggerTimetable(cron, timezone=zone)
-    timetable.validate()
+    try:
+        timetable.validate()
+    except AirflowTimetableInvalid as error:
+        raise ValueError(f"schedule is {cron!r}; it must be a cron expression such as '0 9 * * THU': {error}") from None
     return timetable
 
 

@@ -32,7 +32,7 @@ from airflow.sdk import (
     get_parsing_context,
 )
 from airflow.sdk.definitions.param import ParamsDict
-from airflow.sdk.exceptions import AirflowFailException, AirflowTimetableInvalid
+from airflow.sdk.exceptions import AirflowFailException
 
 from workplace_provider.common import WorkplaceRetryPolicy
 from workplace_provider.common.outgoing import slack_text
@@ -193,13 +193,8 @@ class _ReportDag:
     def _schedule(self) -> Any:
         schedule = self._report.schedule
         if isinstance(schedule, str):
-            try:
-                plain = cron_timetable(schedule, self._report.timezone)
-            except AirflowTimetableInvalid as error:
-                raise ValueError(
-                    f"schedule is {schedule!r}; it must be a cron expression such as '0 9 * * THU': {error}"
-                ) from None
-            return plain if self._report.holidays is None else self._moving(schedule)
+            timetable = cron_timetable(schedule, self._report.timezone)
+            return timetable if self._report.holidays is None else self._moving(schedule)
         return _assets(schedule) if schedule is not None else None
 
     def _moving(self, cron: str) -> HolidayCronTimetable:

@@ -17,6 +17,7 @@ import yaml
 
 from workplace_provider.common.query import quoted
 from workplace_provider.common.yaml_description import YamlMapping, check_keys, closest, line_of, read_yaml_text
+from workplace_provider.reports.catalogue import LABEL
 from workplace_provider.reports.definition import (
     JiraSource,
     ReportDefinition,
@@ -403,8 +404,8 @@ class _Limits:
             yield f"schedule is {definition.schedule!r}; it must be a cron expression such as '0 9 * * THU'", ("schedule",)
         if len(definition.page.title) > LONGEST_TITLE:
             yield f"page.title has more than {LONGEST_TITLE} characters; shorten it", ("page", "title")
-        if "report-template" in as_labels(definition.page.labels.add):
-            yield "page.labels.add has report-template, which marks template pages; remove it", ("page", "labels")
+        if LABEL in as_labels(definition.page.labels.add):
+            yield f"page.labels.add has {LABEL}, which marks template pages; remove it", ("page", "labels")
         yield from self._source_problems()
         yield from self._text_problems()
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import Asset, CronTriggerTimetable, get_parsing_context
-from airflow.sdk.exceptions import AirflowTimetableInvalid
 
 from workplace_provider.common.schedules import check_zone, cron_timetable, named_asset
 from workplace_provider.common.yaml_description import read_yaml
@@ -141,7 +140,7 @@ def schedule_of(plain: Mapping[str, Any], where: str) -> Schedule | None:
         raise DefinitionError(f"{where}: {error}") from None
     try:
         return cron_timetable(schedule, zone)
-    except AirflowTimetableInvalid:
+    except ValueError:
         raise _invalid(schedule, where) from None
 
 
