@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from airflow.configuration import conf
-
 from workplace_provider.atlassian_consent.names import CALLBACK, PREFIX
 from workplace_provider.atlassian_consent.refusals import Refusal
+from workplace_provider.common.airflow_ui import ui_base
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def configured() -> Addresses:
 
     :raises Refusal: when ``[api] base_url`` is not set
     """
-    base = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
+    base = ui_base()
     parts = urlsplit(base)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise Refusal(

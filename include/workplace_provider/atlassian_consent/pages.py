@@ -8,11 +8,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from workplace_provider.atlassian_consent.names import NAME
+from workplace_provider.common.web import page_templates
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from workplace_provider.atlassian_consent.refusals import Refusal
 
 # With "no-referrer" browsers would send our own forms without the header Origin.
@@ -52,13 +54,7 @@ def redirect(url: str) -> Response:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("workplace_provider.atlassian_consent"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates("workplace_provider.atlassian_consent")
     environment.filters["moment"] = _moment
     return environment
 

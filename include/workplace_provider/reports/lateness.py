@@ -6,11 +6,11 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from airflow.sdk.definitions.deadline import REFERENCE_TYPE_FIELD, BaseDeadlineReference
 
+from workplace_provider.common.airflow_ui import run_url, ui_base
 from workplace_provider.reports.reading import parse_time
 from workplace_provider.slack.notifications.post import SlackPostNotifier
 
@@ -152,8 +152,5 @@ def _run(context: Context) -> Mapping[str, Any]:
 
 def _run_url(context: Context) -> str:
     """Return the address of the run in Airflow's UI; empty if ``[api] base_url`` is not set."""
-    from airflow.configuration import conf
-
-    base, run = str(conf.get("api", "base_url", fallback="") or "").rstrip("/"), _run(context)
-    ids = [quote(str(run.get(name, "")), safe="") for name in ("dag_id", "dag_run_id")]
-    return f"{base}/dags/{ids[0]}/runs/{ids[1]}" if base else ""
+    run = _run(context)
+    return run_url(str(run.get("dag_id", "")), str(run.get("dag_run_id", ""))) if ui_base() else ""

@@ -12,11 +12,11 @@ from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict
-from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
 from airflow.sdk.exceptions import AirflowFailException
 
+from workplace_provider.common.airflow_ui import run_url
 from workplace_provider.common.artifact_store import ArtifactStore, safe_name
 from workplace_provider.common.artifacts import MANIFEST, Artifact, as_artifacts, read_manifest
 from workplace_provider.common.audit import audit_trail, describe_audit
@@ -108,12 +108,9 @@ class PreviewLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the URL of the tab; empty text before the task has composed the page."""
-        from airflow.configuration import conf
-
         if not getattr(operator, "has_preview", False):
             return ""
-        base = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
-        return f"{base}/dags/{quote(ti_key.dag_id)}/runs/{quote(ti_key.run_id)}/plugin/report"
+        return f"{run_url(ti_key.dag_id, ti_key.run_id)}/plugin/report"
 
 
 class ReportCheckOperator(ReportOperator):

@@ -1,19 +1,16 @@
 """The page *Reports* of Airflow's UI, and the tab *Report* of a run.
 
-Every process of Airflow loads plugins, but only the API server serves pages. So this module imports almost nothing, and the
-application is built on the first request.
+This module imports almost nothing, since every process of Airflow loads it with the plugin.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from workplace_provider.common.web import LazyApplication
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
-
-    Scope = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    from workplace_provider.common.web import Application
 
 __all__ = ["PREFIX", "VIEWS", "ReportPages"]
 
@@ -38,16 +35,11 @@ VIEWS: Final = [
 """The pages in Airflow's UI, each in a frame."""
 
 
-class ReportPages:
+class ReportPages(LazyApplication):
     """The pages as an ASGI application."""
 
-    def __init__(self) -> None:
-        self._application: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
+    def build(self) -> Application:
+        """Build the application."""
+        from workplace_provider.reports.web.application import build_application
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request."""
-        if self._application is None:
-            from workplace_provider.reports.web.application import build_application
-
-            self._application = build_application()
-        await self._application(scope, receive, send)
+        return build_application()

@@ -16,7 +16,6 @@ from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import get_user
-from airflow.configuration import conf
 from airflow.models.dag import DagModel, DagTag
 from airflow.models.dag_version import DagVersion
 from airflow.models.dagrun import DagRun
@@ -27,6 +26,7 @@ from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from sqlalchemy import String, and_, cast, func, or_, select, tuple_
 
+from workplace_provider.common.airflow_ui import ui_base
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.reports.rhythm import BROKEN_TAG, REPORT_TAG, Rhythm
 from workplace_provider.reports.web.states import Answer, Run
@@ -83,8 +83,7 @@ class ReportDag:
 
 def log_in_url() -> str:
     """Return the URL of the log-in page, which leads back to the page *Reports*."""
-    base = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
-    return str(get_auth_manager().get_url_login(next_url=f"{base}/plugin/reports"))
+    return str(get_auth_manager().get_url_login(next_url=f"{ui_base()}/plugin/reports"))
 
 
 def may_read_report(user: BaseUser, dag_id: str) -> bool:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from workplace_provider.common.web import page_templates
 from workplace_provider.reports.web.states import COLUMNS
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from workplace_provider.common.periods import Period
     from workplace_provider.reports.web.states import Run
 
@@ -59,13 +61,7 @@ def _content(name: str) -> bytes:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("workplace_provider.reports.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates("workplace_provider.reports.web")
     environment.filters |= {"duration": _duration, "days": _days, "path": _path}
     environment.globals |= {"run_path": _run_path, "task_path": _task_path, "COLUMNS": COLUMNS}
     return environment
