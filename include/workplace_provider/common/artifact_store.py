@@ -9,6 +9,7 @@ import unicodedata
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from workplace_provider.common.artifacts import Artifact
@@ -29,6 +30,8 @@ _NOT_IN_KEYS: Final = re.compile(r"[^\w.=@-]+")
 # Names that Windows reserves for devices, with any extension.
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[\d¹²³]|lpt[\d¹²³])(\..*)?", re.I)
 _PART: Final = ".part"
+_LOCAL: Final = ("", "file", "local")
+"""Protocols of paths on the disk of this machine."""
 _DIGEST_AT_END: Final = re.compile(r"-[0-9a-f]{16}")
 
 
@@ -195,12 +198,36 @@ class ArtifactSink:
         self._digest = hashlib.sha256()
 
     def _open(self) -> IO[bytes]:
-        if self._folder.protocol in ("", "file", "local"):
+        if self._folder.protocol in _LOCAL:
             make_private_folder(self._folder.path)
             return open_private(self._temporary.path)
         # Not with the path's own open(), which records each write as lineage.
         stream: IO[bytes] = self._temporary.fs.open(self._temporary.path, "wb", block_size=_BLOCK)
         return stream
+
+
+def folders_in(filesystem: Any, path: str) -> list[str]:
+    """Return the paths of the folders in a folder of a store's file system; none if it does not exist.
+
+    Links on a disk are left out: they may lead to files that are not the store's.
+    """
+    try:
+        entries = filesystem.ls(path, detail=True)
+    except FileNotFoundError:
+        return []
+    return [entry["name"].rstrip("/") for entry in entries if entry["type"] == "directory" and not entry.get("islink")]
+
+
+def changed_at(entry: Mapping[str, Any]) -> datetime | None:
+    """Return the time of a file's last change from its entry in a listing; ``None`` if the store does not state it."""
+    moment = entry.get("LastModified") or entry.get("mtime") or entry.get("updated")
+    if isinstance(moment, int | float):
+        return datetime.fromtimestamp(moment, UTC)
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    if not isinstance(moment, datetime):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def safe_name(name: str) -> str:
@@ -234,7 +261,7 @@ def folder_name(id_: str) -> str:
 
 def _uri(path: ObjectStoragePath) -> str:
     """Return the URI without the connection, which an artifact has in a field of its own."""
-    return str(path.path) if path.protocol in ("", "file", "local") else f"{path.protocol}://{path.path}"
+    return str(path.path) if path.protocol in _LOCAL else f"{path.protocol}://{path.path}"
 
 
 def _configured_base() -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from workplace_provider.common.artifact_store import folders_in
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.reports.changes import MOST_ROWS, plain_text
 from workplace_provider.reports.picture_changes import KeptPicture, PictureFolder
@@ -175,7 +176,7 @@ class ManifestStore:
 
     def periods(self) -> list[str]:
         """Return the labels of the published periods, oldest first."""
-        return sorted({period for each in self._ids for period in _folders(self._store.path(self._reports(each)))})
+        return sorted({period for each in self._ids for period in _names_in(self._store.path(self._reports(each)))})
 
     def record_announcement(self, period: str, announcement: Announcement) -> None:
         """Write which message announces a period; it replaces that of the same task in an earlier run.
@@ -191,7 +192,7 @@ class ManifestStore:
         found = []
         for report_id in self._ids:
             folder = self._store.path(f"{self.folder(period, report_id)}/{_ANNOUNCEMENTS}")
-            for task in _folders(folder):
+            for task in _names_in(folder):
                 try:
                     found.append(msgspec.convert(_load(folder / task / _MESSAGE), Announcement))
                 except (FileNotFoundError, ValueError, msgspec.MsgspecError) as error:
@@ -209,7 +210,7 @@ def manifests_of(definition: ReportDefinition, store: ArtifactStore) -> Manifest
 
 def reports_with_state(store: ArtifactStore) -> list[str]:
     """Return the ids of all reports that have manifests."""
-    return sorted(_folders(store.path(f"{store.base}/{STATE_FOLDER}")))
+    return sorted(_names_in(store.path(f"{store.base}/{STATE_FOLDER}")))
 
 
 def migrated(plain: Any) -> Any:
@@ -246,17 +247,6 @@ def _load(path: ObjectStoragePath) -> Any:
         return msgspec.json.decode(stream.read(LARGEST + 1))
 
 
-def _folders(folder: ObjectStoragePath) -> list[str]:
-    """Return the names of the folders in a folder."""
-    filesystem = folder.fs
-    filesystem.invalidate_cache()
-    try:
-        entries = filesystem.ls(folder.path, detail=True)
-    except FileNotFoundError:
-        return []
-    return [entry["name"].rstrip("/").rpartition("/")[2] for entry in entries if entry["type"] == "directory"]
-
-
 def plain_rows(content: SourceContent) -> list[dict[str, Any]]:
     """Return the rows of a source with the values that JSON has, at most as many as can be compared."""
     return [{column: _plain_value(value) for column, value in row.items()} for row in list(content.rows or ())[:MOST_ROWS]]
@@ -279,3 +269,9 @@ def _plain_value(value: Any) -> Any:
 def compared_rows(manifest: Manifest | None) -> dict[str, Sequence[Mapping[str, Any]]] | None:
     """Return the rows of a manifest for comparisons; ``None`` without a manifest."""
     return None if manifest is None else dict(manifest.rows)
+
+
+def _names_in(folder: ObjectStoragePath) -> list[str]:
+    """Return the names of the folders in a folder, as they are now."""
+    folder.fs.invalidate_cache()
+    return [path.rpartition("/")[2] for path in folders_in(folder.fs, folder.path)]

@@ -17,7 +17,7 @@ from airflow.sdk import BaseOperatorLink
 from airflow.sdk.exceptions import AirflowFailException
 
 from workplace_provider.common.airflow_ui import run_url
-from workplace_provider.common.artifact_store import ArtifactStore, safe_name
+from workplace_provider.common.artifact_store import ArtifactStore, changed_at, safe_name
 from workplace_provider.common.artifacts import MANIFEST, Artifact, as_artifacts, read_manifest
 from workplace_provider.common.audit import audit_trail, describe_audit
 from workplace_provider.common.dag_files import resolve_in_task
@@ -496,20 +496,9 @@ class ReportFileOperator(WorkplaceOperator):
                     sink.write(chunk)
                     if sink.size > LARGEST_FILE:
                         raise ValueError(f"{name} has more than {LARGEST_FILE:,} bytes; use a smaller file")
-                if updated := _updated_at(source):
-                    sink.describe(updated_at=updated)
+                if updated := changed_at(source.fs.info(source.path)):
+                    sink.describe(updated_at=updated.isoformat())
             return sink.artifact.as_dict()
-
-
-def _updated_at(path: Any) -> str | None:
-    """Return the time of a file's last change, where its store states it."""
-    from datetime import UTC, datetime
-
-    details = path.fs.info(path.path)
-    moment = details.get("LastModified") or details.get("mtime") or details.get("updated")
-    if isinstance(moment, int | float):
-        moment = datetime.fromtimestamp(moment, UTC)
-    return moment.isoformat() if isinstance(moment, datetime) else None
 
 
 def _page_request(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.artifact_store import ArtifactStore, folder_name
+from workplace_provider.common.artifact_store import ArtifactStore, changed_at, folder_name, folders_in
 from workplace_provider.common.dag_files import resolve_in_task
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.fields import Field, boolean, text
@@ -162,13 +162,7 @@ class Retention:
         return self._counts
 
     def _folders(self, path: str) -> list[str]:
-        try:
-            entries = self._fs.ls(path, detail=True)
-        except FileNotFoundError:
-            return []
-        folders = [entry["name"].rstrip("/") for entry in entries if entry["type"] == "directory"]
-        # A link in the store may lead to files that are not the store's.
-        return [folder for folder in folders if not (self._is_local and Path(folder).is_symlink())]
+        return folders_in(self._fs, path)
 
     def _remove(self, folder: str, age: timedelta, *, least_depth: int) -> bool:
         """Remove the files of a folder if the newest of them is too old; return whether that is so."""
@@ -176,7 +170,7 @@ class Retention:
         depths = [path.removeprefix(folder).count("/") for path in files]
         if not files or min(depths) < least_depth:
             return False
-        moments = [_changed(entry, self._fs.modified) for entry in files.values()]
+        moments = [changed_at(entry) or self._fs.modified(path) for path, entry in files.items()]
         if max(moments) > self.now - age:
             return False
         log.info("%s%s: %d files", "dry run, would remove " if self.is_dry_run else "", folder, len(files))
@@ -201,16 +195,6 @@ class Retention:
 
 def _name(path: str) -> str:
     return path.rpartition("/")[2]
-
-
-def _changed(entry: Mapping[str, Any], modified: Callable[[str], datetime]) -> datetime:
-    """Return the time of a file's last change, from its listing where that has it."""
-    moment = entry.get("LastModified") or entry.get("mtime") or entry.get("updated") or modified(entry["name"])
-    if isinstance(moment, int | float):
-        return datetime.fromtimestamp(moment, UTC)
-    if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _remove_empty_folders(folder: str) -> None:
