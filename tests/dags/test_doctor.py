@@ -170,7 +170,7 @@ BROKEN: dict[str, tuple[Callable[[Installation], Any], str]] = {
         lambda broken: broken.connect("confluence_default", host="http://127.0.0.1:1/confluence"),
         "✗ connections: confluence_default (confluence): ",
     ),
-    "a connection type that nobody defines": (
+    "an unknown connection type": (
         lambda broken: broken.connect("confluence_default", conn_type="wiki"),
         "no installed provider has the connection type 'wiki'",
     ),

@@ -38,3 +38,12 @@ def test_a_folder_with_files_is_left_alone(tmp_path: Path, capsys: pytest.Captur
     assert main(["init", str(tmp_path)]) == 1
     assert "is not empty; choose an empty folder" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
+
+
+def test_a_new_project_has_the_base_image_of_this_one(repository: Path, tmp_path: Path) -> None:
+    assert main(["init", str(tmp_path / "project")]) == 0
+    images = [
+        re.findall(r"^FROM (\S+?:[\w.-]+)", (folder / "Dockerfile").read_text("utf-8"), flags=re.M)
+        for folder in (repository, tmp_path / "project")
+    ]
+    assert images[0] == images[1] != []

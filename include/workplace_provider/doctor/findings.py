@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,9 +37,3 @@ def warning(area: str, text: str, advice: str) -> Finding:
 def problem(area: str, text: str, advice: str) -> Finding:
     """Return the finding of a check that failed."""
     return Finding(area, text, advice, "problem")
-
-
-def problems_or(findings: Iterable[Finding], passed: Finding) -> Iterator[Finding]:
-    """Yield the findings, or if there are none, the one that says so."""
-    found = list(findings)
-    yield from found or [passed]

@@ -10,7 +10,7 @@ from typing import Any, Final
 from packaging.version import Version
 
 from workplace_provider import __version__
-from workplace_provider.doctor.findings import Finding, ok, problem, problems_or, warning
+from workplace_provider.doctor.findings import Finding, ok, problem, warning
 
 OLDEST_AIRFLOW: Final = Version("3.3")
 NEXT_AIRFLOW: Final = Version("4")
@@ -47,21 +47,9 @@ def plugins() -> Iterator[Finding]:
             "Airflow does not find the provider: its connection types are missing from the UI",
             f"Install the wheel where Airflow runs: pip install {DISTRIBUTION}",
         )
-    registered = [plugin for plugin in plugins_manager._get_plugins()[0] if plugin.name == PLUGIN]
-    errors = plugins_manager.get_import_errors()
-    yield from problems_or(
-        [
-            *(
-                problem("plugins", f"the plugin {source} cannot be imported: {error}", "Fix or remove it")
-                for source, error in errors.items()
-            ),
-            *_registrations(len(registered)),
-        ],
-        ok("plugins", "macros.workplace and the pages of the provider are registered"),
-    )
-
-
-def _registrations(number: int) -> Iterator[Finding]:
+    for source, error in plugins_manager.get_import_errors().items():
+        yield problem("plugins", f"the plugin {source} cannot be imported: {error}", "Fix or remove it")
+    number = sum(plugin.name == PLUGIN for plugin in plugins_manager._get_plugins()[0])
     if number == 0:
         yield problem(
             "plugins",
@@ -74,6 +62,8 @@ def _registrations(number: int) -> Iterator[Finding]:
             f"the plugin is registered {number} times, so the UI shows its pages more than once",
             "Remove the copies from the plugins folder; the wheel registers it",
         )
+    else:
+        yield ok("plugins", "macros.workplace and the pages of the provider are registered")
 
 
 def components() -> Iterator[Finding]:

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.doctor.findings import Finding, ok, problem, warning
+from workplace_provider.reports.rhythm import BROKEN_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-BROKEN: Final = "broken definition"
-"""The tag of DAGs of definitions that cannot be read; see :mod:`workplace_provider.reports.factory`."""
 
 _SUFFIX: Final = "conn_id"
 _DEFAULT_POOL: Final = "default_pool"
@@ -42,7 +40,7 @@ def read_usage() -> Usage:
         lines = error.strip().splitlines() or ["unknown error"]
         usage.findings.append(problem("dags", f"{file} cannot be imported: {lines[-1]}", "Fix the file"))
     for dag_id, dag in sorted(bag.dags.items()):
-        if BROKEN in dag.tags:
+        if BROKEN_TAG in dag.tags:
             usage.findings.append(problem("dags", f"{dag_id}: {dag.description}", "Fix the definition"))
             continue
         for task in dag.tasks:

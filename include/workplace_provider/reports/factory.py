@@ -171,7 +171,7 @@ class _ReportDag:
         if report.late:
             from workplace_provider.reports.lateness import deadline_alert
 
-            options["deadline"] = deadline_alert(report)
+            options["deadline"] = deadline_alert(report, report.late)
         with DAG(
             dag_id=report.id,
             description=report.description or report.name or None,

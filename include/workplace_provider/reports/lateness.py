@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.deadline import DeadlineAlert
     from sqlalchemy.orm import Session
 
-    from workplace_provider.reports.definition import ReportDefinition
+    from workplace_provider.reports.definition import Late, ReportDefinition
 
 OLDEST: Final = dt.timedelta(days=1)
 """An older run is not late but made up for, such as the last one before a pause of the DAG."""
@@ -123,14 +123,11 @@ class ReportLateNotifier(SlackPostNotifier):
         return f"{moment.astimezone(ZoneInfo(self.zone)):%Y-%m-%d %H:%M} {self.zone}"
 
 
-def deadline_alert(definition: ReportDefinition) -> DeadlineAlert | None:
-    """Return the deadline of a report's DAG; ``None`` if the definition has none."""
+def deadline_alert(definition: ReportDefinition, late: Late) -> DeadlineAlert:
+    """Return the deadline of a report's DAG."""
     from airflow.sdk.definitions.callback import AsyncCallback
     from airflow.sdk.definitions.deadline import DeadlineAlert
 
-    late = definition.late
-    if late is None:
-        return None
     values = {
         "channel": late.notify,
         "slack_conn_id": late.conn_id,

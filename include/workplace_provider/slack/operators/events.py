@@ -122,9 +122,10 @@ def _without_copies(events: Iterable[Any], seen: Iterable[str]) -> list[Any]:
     kept = []
     for event in events:
         slack_id = _slack_id(event)
-        if slack_id is None or slack_id not in known:
+        if slack_id not in known:
             kept.append(event)
-            known.add(slack_id or "")
+        if slack_id is not None:
+            known.add(slack_id)
     return kept
 
 

@@ -115,9 +115,9 @@ def test_who_may_not_read_sees_nothing_and_who_may_only_read_starts_nothing(airf
     for path in ("run", "preview"):
         assert get(nora, path, dag_id="weekly", run_id=run_id).status_code == 403
         assert get(nora, path, dag_id="other", run_id="x").status_code == 403
-    nobody = Visitor(airflow, BASE_URL)
+    anonymous = Visitor(airflow, BASE_URL)
     for path in ("reports", "run", "preview"):
-        assert get(nobody, path, dag_id="weekly", run_id=run_id).status_code == 401
+        assert get(anonymous, path, dag_id="weekly", run_id=run_id).status_code == 401
     vera = Visitor(airflow, BASE_URL, "vera", "VIEWER")
     assert "weekly" in get(vera, "reports").text
     assert "data-dag" not in get(vera, "reports").text
@@ -251,8 +251,8 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_reports(airflow:
 
 
 def test_the_script_and_the_style_need_no_log_in_and_are_typed(airflow: FastAPI) -> None:
-    nobody = Visitor(airflow, BASE_URL)
-    texts = {get(nobody, "reports.js").text for _ in range(2)}  # Airflow compresses them, each time from the start
+    anonymous = Visitor(airflow, BASE_URL)
+    texts = {get(anonymous, "reports.js").text for _ in range(2)}  # Airflow compresses them, each time from the start
     assert len(texts) == 1
-    assert get(nobody, "reports.js").headers["Content-Type"].startswith("text/javascript")
-    assert get(nobody, "reports.css").headers["Content-Type"].startswith("text/css")
+    assert get(anonymous, "reports.js").headers["Content-Type"].startswith("text/javascript")
+    assert get(anonymous, "reports.css").headers["Content-Type"].startswith("text/css")
