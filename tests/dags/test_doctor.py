@@ -77,7 +77,7 @@ def installation(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_working_installation_has_no_problem(installation: Installation, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["doctor", "slack_api_default"]) == 0, capsys.readouterr().out
+    assert main(["doctor", "slack_api_default", "github_default"]) == 0, capsys.readouterr().out
     printed = capsys.readouterr().out
     for expected in (
         "✓ plugins: macros.workplace and the pages",
@@ -87,6 +87,7 @@ def test_a_working_installation_has_no_problem(installation: Installation, capsy
         "✓ connections: confluence_default (confluence): ",
         "✓ connections: slack_alarm (slackwebhook): exists; a test would post a message",
         "✓ connections: slack_api_default (slack): ",
+        "✓ connections: github_default (http): http://127.0.0.1:",
         "✓ clock: within 60 seconds",
         " 0 problems, 0 warnings",
     ):
@@ -165,6 +166,13 @@ BROKEN: dict[str, tuple[Callable[[Installation], Any], str]] = {
     "a wrong password": (
         lambda broken: broken.connect("tableau_default", password="wrong"),
         "✗ connections: tableau_default (tableau_rest): ",
+    ),
+    "a service that does not respond": (
+        lambda broken: (
+            broken.connect("github_default", host="http://127.0.0.1:1/github"),
+            (broken.folder / "weekly.py").write_text(DAG.replace("slack_alarm", "github_default")),
+        ),
+        "✗ connections: github_default (http): ",
     ),
     "a host that does not respond": (
         lambda broken: broken.connect("confluence_default", host="http://127.0.0.1:1/confluence"),

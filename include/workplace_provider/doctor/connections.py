@@ -75,9 +75,18 @@ def _test_jira(connection: Connection) -> tuple[bool, str]:
 
 def _test_http(connection: Connection) -> tuple[bool, str]:
     """Send a request without credentials: whether a path needs them differs between services."""
-    import requests
+    from workplace_provider.common.connection_settings import http_settings
+    from workplace_provider.http.client import HttpClient
+    from workplace_provider.http.errors import WorkplaceError
 
-    status = requests.head(_url(connection), timeout=_TIMEOUT, allow_redirects=False).status_code
+    settings = http_settings(connection.conn_id, connection.extra_dejson, attempts=1)
+    with HttpClient(_url(connection), system=connection.conn_id, settings=settings) as http:
+        try:
+            status = http.request("HEAD", "").status_code
+        except WorkplaceError as error:
+            if error.status is None:
+                raise
+            status = error.status
     return status < 500, f"{connection.host} responds with the status {status}"
 
 
