@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 from support.real_airflow import RealAirflow, real_airflow, until
 from workplace_sandbox import Sandbox
@@ -110,3 +112,14 @@ def shared_airflow(_one_airflow: RealAirflow) -> Iterator[RealAirflow]:
     until(lambda: _one_airflow.sandbox.slack.socket_count() > 0, "the triggerer to listen")
     yield _one_airflow
     _one_airflow.end_runs()
+
+
+@pytest.fixture
+def page(shared_airflow: RealAirflow, browser: Browser) -> Iterator[Page]:
+    """Return a page of a browser in which the administrator is logged in to the shared Airflow."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1400}, locale="en-US")
+    context.set_default_timeout(60_000)  # milliseconds; the UI is large, and the machine may be busy
+    token = {"name": "_token", "value": shared_airflow.airflow.api.token}
+    context.add_cookies([{**token, "domain": urlsplit(shared_airflow.airflow.url).hostname or "", "path": "/"}])
+    yield context.new_page()
+    context.close()

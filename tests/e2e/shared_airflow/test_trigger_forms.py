@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from support.real_airflow import RealAirflow, until
 
@@ -22,7 +21,6 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 # The forms of reports are generated: one of a report without params of its own stands for all of those.
 REPORTS = {"analytics_doc", "dashboard_refresh", "weekly_kpis"}
 DAG_IDS = sorted({file.stem for file in (REPOSITORY / "dags").glob("*.py")} - {"reports"} | REPORTS)
-PATIENCE = 60_000  # milliseconds; the UI is large, and the machine may be busy
 
 
 @pytest.fixture(scope="module")
@@ -41,16 +39,6 @@ def airflow(shared_airflow: RealAirflow) -> Iterator[RealAirflow]:
 
 def pause(airflow: RealAirflow, dag_id: str, *, is_paused: bool) -> None:
     airflow.airflow.api._call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": is_paused})
-
-
-@pytest.fixture
-def page(airflow: RealAirflow, browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 1400}, locale="en-US")
-    context.set_default_timeout(PATIENCE)
-    token = {"name": "_token", "value": airflow.airflow.api.token}
-    context.add_cookies([{**token, "domain": urlsplit(airflow.airflow.url).hostname or "", "path": "/"}])
-    yield context.new_page()
-    context.close()
 
 
 @pytest.fixture(scope="module")

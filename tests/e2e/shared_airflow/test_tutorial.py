@@ -11,10 +11,10 @@ import subprocess
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from support.real_airflow import RealAirflow, until
 from workplace_sandbox.local.weeks import WEEK, title_begins, week_of
@@ -48,16 +48,6 @@ def project(shared_airflow: RealAirflow) -> Iterator[Path]:
     for file in folder.rglob("team_weekly.*"):
         file.unlink()
     shared_airflow.airflow.api._call("DELETE", "/api/v2/dags/team_weekly")
-
-
-@pytest.fixture
-def page(shared_airflow: RealAirflow, browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 1400}, locale="en-US")
-    context.set_default_timeout(PATIENCE)
-    token = {"name": "_token", "value": shared_airflow.airflow.api.token}
-    context.add_cookies([{**token, "domain": urlsplit(shared_airflow.airflow.url).hostname or "", "path": "/"}])
-    yield context.new_page()
-    context.close()
 
 
 def trigger(page: Page, url: str, press: str, field: str, day: str | None) -> None:

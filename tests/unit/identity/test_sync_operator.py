@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,10 +12,10 @@ import pytest
 import yaml
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
-from moto.server import ThreadedMotoServer
 
 from support.event_loop import call_apart
 from support.member_definition import DEFINITION
+from support.object_store import s3  # noqa: F401 - a fixture
 from support.scim_service import STRICT, TOKEN, scim_service
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import as_artifacts
@@ -566,21 +565,12 @@ def test_a_large_memory_is_a_file(office: Office) -> None:
         assert len(json.dumps(office.memory["members"])) < 64 * 1024
 
 
-@pytest.fixture(scope="module")
-def s3_server() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: F811 - the fixture
     """A bucket of an S3 server."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
-    extra = {"endpoint_url": s3_server, "region_name": "us-east-1"}
+    extra = {"endpoint_url": s3, "region_name": "us-east-1"}
     connection = {"conn_type": "aws", "login": "test", "password": "testing-secret", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_OBJECTS", json.dumps(connection))
     S3Hook("objects").create_bucket("accounts")
