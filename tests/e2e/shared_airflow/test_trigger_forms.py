@@ -18,8 +18,7 @@ from support.real_airflow import RealAirflow, until
 pytestmark = pytest.mark.e2e
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-# The forms of reports are generated: one of a report without params of its own stands for all of those.
-REPORTS = {"analytics_doc", "dashboard_refresh", "weekly_kpis"}
+REPORTS = {file.stem for file in (REPOSITORY / "include" / "reports").glob("*.yaml")}
 DAG_IDS = sorted({file.stem for file in (REPOSITORY / "dags").glob("*.py")} - {"reports"} | REPORTS)
 
 
