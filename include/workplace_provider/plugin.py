@@ -8,7 +8,7 @@ from workplace_provider.atlassian_consent import NAME, PREFIX, ConsentPages
 from workplace_provider.common.outgoing import markdown_code, slack_link, slack_text
 from workplace_provider.common.report_date import report_date, report_title
 from workplace_provider.reports import web
-from workplace_provider.reports.lateness import ReportDeadline
+from workplace_provider.reports.deadline import ReportDeadline
 from workplace_provider.reports.timetable import HolidayCronTimetable
 
 

@@ -33,6 +33,26 @@ def test_the_plugin_is_registered_once() -> None:
     assert macros == "report_title report_date"
 
 
+def test_the_plugin_is_light_since_every_process_of_airflow_loads_it() -> None:
+    program = (
+        "import sys, workplace_provider.plugin; print(*(name for name in sys.modules if name.startswith('workplace_')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = done.stdout.splitlines()[-1].split()
+    assert "workplace_provider.reports.timetable" in loaded
+    heavy = (
+        "slack",
+        "confluence",
+        "tableau",
+        "jira",
+        "identity",
+        "reports.definition",
+        "reports.holidays",
+        "reports.web.pages",
+    )
+    assert [name for name in loaded if name.removeprefix("workplace_provider.").startswith(heavy)] == []
+
+
 def test_the_core_of_accounts_is_listed_in_the_contracts(repository: Path) -> None:
     contracts = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from workplace_provider.reports import ReportError
-from workplace_provider.reports.lateness import ReportDeadline
+from workplace_provider.reports.deadline import ReportDeadline
 from workplace_provider.reports.reading import parse_definition
 
 NINE = datetime(2026, 11, 19, 0, tzinfo=UTC)
